@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: ISC
+ * One parsed head (RFC 9112): start line, fields, and how the body is framed. Plain data; every slice points into the
+ * buffer it was parsed from. */
+#ifndef HTTP_HTTP_MSG_H
+#define HTTP_HTTP_MSG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/strbuf.h"
+
+#define HTTP_MAX_FIELDS 100
+
+struct http_str {
+	const char *p;
+	size_t n;
+};
+
+struct http_field {
+	struct http_str name, value;	/* value without surrounding blanks */
+};
+
+enum http_framing {
+	HTTP_BODY_NONE,		/* no body follows */
+	HTTP_BODY_LENGTH,	/* content_length bytes */
+	HTTP_BODY_CHUNKED,
+	HTTP_BODY_CLOSE		/* until the connection closes (responses only) */
+};
+
+struct http_head {
+	bool is_response;
+	struct http_str method, target;	/* request */
+	struct http_str host;		/* value of Host; or of the authority of an absolute-form target */
+	int status;			/* response */
+	struct http_str reason;
+	int minor;			/* HTTP/1.minor, 0 or 1 */
+	enum http_framing framing;
+	uint64_t content_length;	/* HTTP_BODY_LENGTH */
+	bool keep_alive;		/* the peer allows another message on this connection */
+	bool expect_continue;		/* Expect: 100-continue */
+	bool upgrade;			/* Connection: upgrade with an Upgrade field */
+	struct http_field fields[HTTP_MAX_FIELDS];
+	size_t nfields;
+};
+
+/* Case-insensitive compare with a NUL-terminated string. */
+bool http_str_ieq(struct http_str s, const char *z);
+bool http_str_eq(struct http_str s, const char *z);
+/* The first field of that name, or NULL. Borrowed. */
+const struct http_field *http_field_find(const struct http_head *h, const char *name);
+/* Whether a comma-separated list field holds a token (RFC 9110 section 5.6.1), over all fields of that name. */
+bool http_field_has_token(const struct http_head *h, const char *name, const char *token);
+/* Whether a field must not be forwarded: the hop-by-hop ones of RFC 9110 section 7.6.1 and those that Connection
+ * names. */
+bool http_field_hop_by_hop(const struct http_head *h, const struct http_field *f);
+/* The standard reason phrase; "" when unknown. Static. */
+const char *http_reason(int status);
+
+/* Serialisers: append to b. Values must not hold CR, LF or NUL: such a field is left out (never injected). */
+void http_put_status(struct strbuf *b, int status);
+void http_put_request(struct strbuf *b, const char *method, size_t nmethod, const char *target, size_t ntarget);
+void http_put_field(struct strbuf *b, const char *name, const char *value);
+void http_put_fieldn(struct strbuf *b, struct http_str name, struct http_str value);
+void http_put_end(struct strbuf *b);
+
+#endif

@@ -1,0 +1,2 @@
+noinst_LIBRARIES += libring.a
+libring_a_SOURCES = src/ring/ring.h 

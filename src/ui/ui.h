@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: ISC
+ * The screens. Sees a struct view and the log copy, draws them, and turns keys into intents; it never acts, never
+ * blocks but on the terminal itself, and knows no sockets. One terminal per process. */
+#ifndef UI_UI_H
+#define UI_UI_H
+
+#include <stdbool.h>
+
+#include "view/view.h"
+#include "view/view_log.h"
+
+struct ui;
+
+struct ui_opts {
+	bool ascii;		/* --ascii */
+	bool mono;		/* --color=never or NO_COLOR */
+	bool read_only;
+	bool foreground;	/* q asks: detach or stop; else q leaves */
+	const char *theme;	/* default, light, mono */
+	bool bell;
+};
+
+/* What the person wants. Strings are borrowed until the next ui_key. */
+enum ui_intent_kind {
+	UI_NONE,
+	UI_SWAP,	/* model */
+	UI_START,
+	UI_STOP,
+	UI_RESTART,
+	UI_FORCE_RESTART,
+	UI_CANCEL,	/* id */
+	UI_DETACH,	/* leave; the core goes on */
+	UI_QUIT_STOP,	/* stop the core and leave */
+	UI_RETRY_LINK,
+	UI_LOG_SOURCE,	/* the log pane wants other sources: mask */
+	UI_START_CORE,	/* link down: start a supervisor */
+	UI_KILL		/* quitting takes long and the person insists */
+};
+struct ui_intent {
+	enum ui_intent_kind kind;
+	const char *model;
+	uint64_t id;
+	unsigned mask;
+};
+
+enum ui_link { UI_LINK_UP, UI_LINK_CONNECTING, UI_LINK_DOWN };
+struct ui_link_state {
+	enum ui_link link;
+	const char *text;	/* why it is down */
+	int tries;
+	uint64_t since, retry_at;	/* local clock_ms */
+	const char *where;	/* the socket or URL, for the title */
+};
+
+/* Takes the terminal over. NULL with why when there is none that can be drawn on (dumb, not a tty): use plain lines. */
+struct ui *ui_open(const struct ui_opts *o, struct err *e);
+/* Restores the terminal; also safe twice. Nulls. */
+void ui_close(struct ui **up);
+/* Restores the terminal from a signal handler or an abort path: async-signal-safe as far as a terminal can be. */
+void ui_emergency_restore(void);
+
+/* Marks what may have changed; ui_draw does the rest. now: local clock_ms. */
+void ui_draw(struct ui *u, const struct view *v, const struct view_log *log, const struct ui_link_state *link,
+    uint64_t now);
+/* When the screen would change without any event (clock, countdown, message that ends): ms from now, or -1. */
+int ui_next_tick(struct ui *u, const struct view *v, uint64_t now);
+/* Reads what the terminal has (non-blocking) and handles one key; false when there is no more. *lost: the terminal is
+ * gone. */
+bool ui_key(struct ui *u, const struct view *v, const struct view_log *log, uint64_t now, struct ui_intent *out,
+    bool *lost);
+/* The size changed (SIGWINCH). */
+void ui_resize(struct ui *u);
+/* ^Z: gives the terminal back and stops this process; returns after SIGCONT with everything to be redrawn. Set by ui_key
+ * through ui_wants_suspend. */
+bool ui_wants_suspend(struct ui *u);
+void ui_suspend(struct ui *u);
+
+enum ui_message { UI_MSG_INFO, UI_MSG_WARN, UI_MSG_ERROR };
+/* One line on the message row: info 4 s, warnings 8 s, errors until a key. */
+void ui_message(struct ui *u, enum ui_message level, const char *text, uint64_t now);
+/* An action was sent / answered: the same key again says "pending" meanwhile. */
+void ui_pending(struct ui *u, enum ui_intent_kind kind, bool on);
+/* How many log lines from the end the log pane can show, and the sources it wants: what the caller should fetch. */
+unsigned ui_log_mask(const struct ui *u);
+
+#endif
