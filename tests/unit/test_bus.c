@@ -44,9 +44,9 @@ test_order_and_mask(void **state)
 	const struct bus_event e = {.kind = BUS_ENGINE};
 
 	(void)state;
-	subs[0] = bus_subscribe(bus, 1u << BUS_ENGINE, note, "a");
-	subs[1] = bus_subscribe(bus, 1u << BUS_LOG, note, "b");
-	subs[2] = bus_subscribe(bus, ~0u, note, "c");
+	subs[0] = bus_subscribe(bus, 1u << BUS_ENGINE, note, (char[]){"a"});
+	subs[1] = bus_subscribe(bus, 1u << BUS_LOG, note, (char[]){"b"});
+	subs[2] = bus_subscribe(bus, ~0u, note, (char[]){"c"});
 	bus_publish(bus, &e);
 	assert_streq(order, "ac");
 }
@@ -57,9 +57,9 @@ test_unsubscribe_inside(void **state)
 	const struct bus_event e = {.kind = BUS_ENGINE, .id = 7};
 
 	(void)state;
-	subs[0] = bus_subscribe(bus, ~0u, note, "a");
-	subs[1] = bus_subscribe(bus, ~0u, note, "b");
-	subs[2] = bus_subscribe(bus, ~0u, note, "c");
+	subs[0] = bus_subscribe(bus, ~0u, note, (char[]){"a"});
+	subs[1] = bus_subscribe(bus, ~0u, note, (char[]){"b"});
+	subs[2] = bus_subscribe(bus, ~0u, note, (char[]){"c"});
 	bus_publish(bus, &e);
 	assert_streq(order, "ac");
 	assert_null(subs[1]);
@@ -71,8 +71,8 @@ test_nested(void **state)
 	const struct bus_event e = {.kind = BUS_REQUEST, .id = 8};
 
 	(void)state;
-	subs[0] = bus_subscribe(bus, 1u << BUS_REQUEST, note, "a");
-	subs[1] = bus_subscribe(bus, 1u << BUS_ACTION, note, "b");
+	subs[0] = bus_subscribe(bus, 1u << BUS_REQUEST, note, (char[]){"a"});
+	subs[1] = bus_subscribe(bus, 1u << BUS_ACTION, note, (char[]){"b"});
 	bus_publish(bus, &e);
 	assert_streq(order, "ab");
 }
