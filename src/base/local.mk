@@ -7,5 +7,5 @@ libbase_a_SOURCES = \
 	src/base/log.c src/base/log.h \
 	src/base/loop.c src/base/loop.h \
 	src/base/strbuf.c src/base/strbuf.h \
-	src/base/text.h \
+	src/base/text.c src/base/text.h src/base/text_clean.c \
 	src/base/xmalloc.c src/base/xmalloc.h

@@ -33,7 +33,7 @@ int text_clip_end(char *out, size_t size, const char *s, int cols, const char *e
 int text_clip_middle(char *out, size_t size, const char *s, int cols, const char *ell);
 int text_clip_start(char *out, size_t size, const char *s, int cols, const char *ell);
 
-/* "17.4G", "512", "9.2k" (1000s, no unit: text_count) ; sizes are in 1024s. */
+/* text_size: "17.4G", "512B" in 1024s; text_count: "1204", "9.2k", "31k" in 1000s. */
 void text_size(char *out, size_t size, uint64_t bytes);
 void text_count(char *out, size_t size, uint64_t n);
 /* "0.8s" "29s" "3m21s" "2h14m07s" "3d04h". Tenths only under 10 s and only when tenths is set. */
