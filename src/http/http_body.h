@@ -20,7 +20,8 @@ void http_body_init(struct http_body *b, const struct http_head *h);
 
 /* Looks at buf[*pos..len): the next slice of content goes to *data (borrowed from buf; n may be 0), *pos moves past
  * what was eaten. Call again while it returns MORE and *pos < len. DONE: the body is complete, buf from *pos on belongs
- * to the next message. For HTTP_BODY_CLOSE it never returns DONE: http_body_eof decides. */
+ * to the next message; it may come with the last slice. An empty body is DONE at the first call, also on an empty buffer.
+ * For HTTP_BODY_CLOSE it never returns DONE: http_body_eof decides. */
 enum http_body_result http_body_next(struct http_body *b, const char *buf, size_t len, size_t *pos,
     struct http_str *data);
 /* Whether the end of the connection here is a complete body (framing by close) or a truncation. */

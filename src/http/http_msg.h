@@ -44,15 +44,19 @@ struct http_head {
 	size_t nfields;
 };
 
-/* Case-insensitive compare with a NUL-terminated string. */
+/* ASCII case-insensitive compare of n bytes; no locale has a say in it. */
+bool http_ieq(const char *a, const char *b, size_t n);
+/* The same with a NUL-terminated string. */
 bool http_str_ieq(struct http_str s, const char *z);
 bool http_str_eq(struct http_str s, const char *z);
 /* The first field of that name, or NULL. Borrowed. */
 const struct http_field *http_field_find(const struct http_head *h, const char *name);
 /* Whether a comma-separated list field holds a token (RFC 9110 section 5.6.1), over all fields of that name. */
 bool http_field_has_token(const struct http_head *h, const char *name, const char *token);
-/* Whether a field must not be forwarded: the hop-by-hop ones of RFC 9110 section 7.6.1 and those that Connection
- * names. */
+/* The same for one list value. */
+bool http_list_has(struct http_str list, const char *token);
+/* Whether a field must not be forwarded: the hop-by-hop ones of RFC 9110 section 7.6.1, Trailer (trailers are dropped),
+ * Proxy-*, and those that Connection names. Content-Length is not among them: framing is the sender's business. */
 bool http_field_hop_by_hop(const struct http_head *h, const struct http_field *f);
 /* The standard reason phrase; "" when unknown. Static. */
 const char *http_reason(int status);
