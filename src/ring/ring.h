@@ -45,6 +45,9 @@ const char *ring_live(const struct ring *r, const char *model);
  * were asked for but had already left. */
 uint64_t ring_read(const struct ring *r, unsigned mask, const char *model, uint64_t from,
     bool (*fn)(void *arg, const struct ring_line *l), void *arg, uint64_t *dropped);
+/* The lines >= from that were asked for but had left, and (may be NULL) the bytes of their text; exact but where a reader
+ * stands in the middle of what left while several sources wrote. */
+uint64_t ring_dropped(const struct ring *r, unsigned mask, const char *model, uint64_t from, uint64_t *bytes);
 /* The sequence number from which at most n of the newest matching lines follow. */
 uint64_t ring_tail(const struct ring *r, unsigned mask, const char *model, size_t n);
 

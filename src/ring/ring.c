@@ -1,0 +1,590 @@
+/* SPDX-License-Identifier: ISC
+ * The rings. Each source (a lane) is a queue of chunks; a chunk holds text from its front and the index of its lines
+ * from its back, so that memory is taken as it fills, a full lane gives back its oldest chunk, and any line is found by
+ * two binary searches. */
+#include "ring/ring.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/xmalloc.h"
+
+#define CHUNK_MAX ((size_t)64 * 1024)
+#define CHUNK_MIN ((size_t)256)
+#define LINE_MAX_BYTES ((size_t)64 * 1024)
+#define LIVE_MAX ((size_t)4096)
+#define MODEL_MAX ((size_t)255)
+#define CHILDREN_MAX 256
+#define HISTORY 32
+
+struct entry {
+	uint64_t seq;
+	uint64_t wall_ms;
+	uint32_t off;
+	uint32_t len_level;	/* length << 8 | level */
+};
+
+struct chunk {
+	size_t size;	/* of data, a multiple of 8 */
+	size_t used;	/* text bytes at the front */
+	size_t n;	/* entries at the back, the newest lowest */
+	uint64_t data[];
+};
+
+/* Lines that left: how many and how long, between two numbers. */
+struct gone {
+	uint64_t first, last, lines, bytes;
+};
+
+struct lane {
+	int source;
+	char *model;		/* (owned) RING_CHILD only */
+	size_t limit, chunk;
+	size_t bytes;		/* of all chunks */
+	struct chunk **q;	/* (owned) oldest first */
+	size_t nq, capq;
+	struct gone gone[HISTORY];	/* oldest first; the first one sums up what is older still */
+	size_t ngone;
+	char *live;		/* (owned) */
+};
+
+struct ring {
+	struct lane mai, access;
+	struct lane **child;	/* (owned) */
+	size_t nchild;
+	size_t last;		/* the child written to last */
+	size_t child_limit, child_total, child_bytes;
+	uint64_t next;
+	void (*fn)(void *arg);
+	void *arg;
+};
+
+static char *
+chunk_text(const struct chunk *c)
+{
+	return (char *)(uintptr_t)c->data;
+}
+
+static struct entry *
+chunk_entry(const struct chunk *c, size_t i)
+{
+	return (struct entry *)(void *)(chunk_text(c) + c->size) - (i + 1);
+}
+
+static size_t
+chunk_bytes(const struct chunk *c)
+{
+	return sizeof(*c) + c->size;
+}
+
+static size_t
+text_len(const struct entry *e)
+{
+	return e->len_level >> 8;
+}
+
+static void
+lane_init(struct lane *l, int source, size_t limit)
+{
+	*l = (struct lane){.source = source, .limit = limit};
+	/* Small enough that losing one chunk does not lose the better part of the lane. */
+	l->chunk = limit / 8 < CHUNK_MIN ? CHUNK_MIN : limit / 8 > CHUNK_MAX ? CHUNK_MAX : limit / 8;
+	l->chunk &= ~(size_t)7;
+}
+
+static void
+lane_fini(struct lane *l)
+{
+	for (size_t i = 0; i < l->nq; i++)
+		free(l->q[i]);
+	free(l->q);
+	free(l->model);
+	free(l->live);
+}
+
+struct ring *
+ring_new(size_t child, size_t child_total, size_t mai, size_t access)
+{
+	struct ring *r = xcalloc(1, sizeof(*r));
+
+	lane_init(&r->mai, RING_MAI, mai);
+	lane_init(&r->access, RING_ACCESS, access);
+	r->child_limit = child;
+	r->child_total = child_total;
+	r->next = 1;
+	return r;
+}
+
+void
+ring_free(struct ring **rp)
+{
+	struct ring *r = *rp;
+
+	if (r == NULL)
+		return;
+	lane_fini(&r->mai);
+	lane_fini(&r->access);
+	for (size_t i = 0; i < r->nchild; i++) {
+		lane_fini(r->child[i]);
+		free(r->child[i]);
+	}
+	free(r->child);
+	free(r);
+	*rp = NULL;
+}
+
+static void
+remember_gone(struct lane *l, const struct gone *g)
+{
+	if (l->ngone == HISTORY) {
+		l->gone[0].last = l->gone[1].last;
+		l->gone[0].lines += l->gone[1].lines;
+		l->gone[0].bytes += l->gone[1].bytes;
+		memmove(&l->gone[1], &l->gone[2], (HISTORY - 2) * sizeof(l->gone[0]));
+		l->ngone--;
+	}
+	l->gone[l->ngone++] = *g;
+}
+
+static void
+drop_oldest(struct ring *r, struct lane *l)
+{
+	struct chunk *c = l->q[0];
+	struct gone g = {.lines = c->n, .bytes = c->used};
+
+	if (c->n != 0) {
+		g.first = chunk_entry(c, 0)->seq;
+		g.last = chunk_entry(c, c->n - 1)->seq;
+		remember_gone(l, &g);
+	}
+	l->bytes -= chunk_bytes(c);
+	if (l->source == RING_CHILD)
+		r->child_bytes -= chunk_bytes(c);
+	l->nq--;
+	memmove(l->q, l->q + 1, l->nq * sizeof(l->q[0]));
+	free(c);
+}
+
+/* The child with the most text gives way, so that one chatterbox does not silence the others. */
+static void
+make_room_for_child(struct ring *r, size_t need)
+{
+	while (r->child_bytes + need > r->child_total) {
+		struct lane *big = NULL;
+
+		for (size_t i = 0; i < r->nchild; i++)
+			if (r->child[i]->nq != 0 && (big == NULL || r->child[i]->bytes > big->bytes))
+				big = r->child[i];
+		if (big == NULL)
+			return;
+		drop_oldest(r, big);
+	}
+}
+
+static struct chunk *
+lane_grow(struct ring *r, struct lane *l, size_t need)
+{
+	size_t size = need > l->chunk ? (need + 7) & ~(size_t)7 : l->chunk;
+	struct chunk *c;
+
+	while (l->nq != 0 && l->bytes + sizeof(*c) + size > l->limit)
+		drop_oldest(r, l);
+	if (l->source == RING_CHILD)
+		make_room_for_child(r, sizeof(*c) + size);
+	c = xmalloc(sizeof(*c) + size);
+	c->size = size;
+	c->used = 0;
+	c->n = 0;
+	if (l->nq == l->capq) {
+		l->capq = l->capq ? l->capq * 2 : 4;
+		l->q = xreallocarray(l->q, l->capq, sizeof(l->q[0]));
+	}
+	l->q[l->nq++] = c;
+	l->bytes += chunk_bytes(c);
+	if (l->source == RING_CHILD)
+		r->child_bytes += chunk_bytes(c);
+	return c;
+}
+
+/* The child lane that was written to longest ago makes place for a new model. */
+static size_t
+oldest_child(const struct ring *r)
+{
+	size_t best = 0;
+	uint64_t best_seq = UINT64_MAX;
+
+	for (size_t i = 0; i < r->nchild; i++) {
+		const struct lane *l = r->child[i];
+		const struct chunk *c = l->nq != 0 ? l->q[l->nq - 1] : NULL;
+		uint64_t seq = c != NULL && c->n != 0 ? chunk_entry(c, c->n - 1)->seq : 0;
+
+		if (seq < best_seq) {
+			best_seq = seq;
+			best = i;
+		}
+	}
+	return best;
+}
+
+static struct lane *
+find_child(const struct ring *r, const char *model)
+{
+	if (r->last < r->nchild && strcmp(r->child[r->last]->model, model) == 0)
+		return r->child[r->last];
+	for (size_t i = 0; i < r->nchild; i++)
+		if (strcmp(r->child[i]->model, model) == 0)
+			return r->child[i];
+	return NULL;
+}
+
+static struct lane *
+child_lane(struct ring *r, const char *model)
+{
+	struct lane *l = find_child(r, model);
+	size_t i;
+
+	if (l != NULL && r->child[r->last] == l)
+		return l;
+	if (l == NULL) {
+		if (r->nchild == CHILDREN_MAX) {
+			i = oldest_child(r);
+			while (r->child[i]->nq != 0)
+				drop_oldest(r, r->child[i]);
+			lane_fini(r->child[i]);
+			free(r->child[i]);
+			r->child[i] = r->child[--r->nchild];
+		}
+		l = xcalloc(1, sizeof(*l));
+		lane_init(l, RING_CHILD, r->child_limit);
+		l->model = xstrdup(model);
+		r->child = xreallocarray(r->child, r->nchild + 1, sizeof(r->child[0]));
+		r->child[r->nchild++] = l;
+	}
+	for (i = 0; r->child[i] != l; i++)
+		;
+	r->last = i;
+	return l;
+}
+
+/* Cuts to max bytes, not inside a character. */
+static size_t
+cut(const char *s, size_t n, size_t max)
+{
+	if (n <= max)
+		return n;
+	while (max > 0 && ((unsigned char)s[max] & 0xc0) == 0x80)
+		max--;
+	return max;
+}
+
+uint64_t
+ring_put(struct ring *r, int source, const char *model, char level, const char *text, size_t len)
+{
+	struct lane *l;
+	struct chunk *c;
+	struct entry *e;
+	char *to;
+	size_t nmodel = 0, need;
+
+	if (model == NULL)
+		model = "";
+	l = source == RING_CHILD ? child_lane(r, model) : source == RING_MAI ? &r->mai : &r->access;
+	len = cut(text, len, LINE_MAX_BYTES);
+	if (source != RING_CHILD)
+		nmodel = cut(model, strlen(model), MODEL_MAX) + 1;
+	need = len + 1 + nmodel + sizeof(*e);
+	c = l->nq != 0 ? l->q[l->nq - 1] : NULL;
+	if (c == NULL || c->used + (c->n * sizeof(*e)) + need > c->size)
+		c = lane_grow(r, l, need);
+	to = chunk_text(c) + c->used;
+	if (len != 0)
+		memcpy(to, text, len);
+	to[len] = '\0';
+	if (nmodel != 0) {
+		memcpy(to + len + 1, model, nmodel - 1);
+		to[len + nmodel] = '\0';
+	}
+	e = chunk_entry(c, c->n);
+	e->seq = r->next++;
+	e->wall_ms = clock_wall_ms();
+	e->off = (uint32_t)c->used;
+	e->len_level = (uint32_t)(len << 8) | (unsigned char)level;
+	c->used += len + 1 + nmodel;
+	c->n++;
+	if (r->fn != NULL)
+		r->fn(r->arg);
+	return e->seq;
+}
+
+void
+ring_set_live(struct ring *r, const char *model, const char *text)
+{
+	struct lane *l;
+
+	if (model == NULL)
+		return;
+	if (text == NULL || text[0] == '\0') {
+		l = find_child(r, model);
+		if (l == NULL || l->live == NULL)
+			return;
+		free(l->live);
+		l->live = NULL;
+	} else {
+		l = child_lane(r, model);
+		if (l->live != NULL && strcmp(l->live, text) == 0)
+			return;
+		free(l->live);
+		l->live = xstrndup(text, cut(text, strlen(text), LIVE_MAX));
+	}
+	if (r->fn != NULL)
+		r->fn(r->arg);
+}
+
+const char *
+ring_live(const struct ring *r, const char *model)
+{
+	const struct lane *l = model == NULL ? NULL : find_child(r, model);
+
+	return l == NULL || l->live == NULL ? "" : l->live;
+}
+
+/* reading -------------------------------------------------------------------------------------------------------- */
+
+struct cursor {
+	const struct lane *l;
+	size_t chunk, line;	/* forward: the next one; backward: one behind it */
+};
+
+static const struct entry *
+cursor_at(const struct cursor *c)
+{
+	return c->chunk < c->l->nq && c->line < c->l->q[c->chunk]->n ? chunk_entry(c->l->q[c->chunk], c->line) : NULL;
+}
+
+static const char *
+cursor_model(const struct cursor *c, const struct entry *e)
+{
+	if (c->l->source == RING_CHILD)
+		return c->l->model;
+	return chunk_text(c->l->q[c->chunk]) + e->off + text_len(e) + 1;
+}
+
+static bool
+cursor_wanted(const struct cursor *c, const struct entry *e, const char *model)
+{
+	return model == NULL || c->l->source != RING_MAI || strcmp(cursor_model(c, e), model) == 0;
+}
+
+static void
+cursor_next(struct cursor *c)
+{
+	if (++c->line >= c->l->q[c->chunk]->n) {
+		c->chunk++;
+		c->line = 0;
+	}
+}
+
+/* To the first line with seq >= from. */
+static void
+cursor_seek(struct cursor *c, uint64_t from)
+{
+	const struct lane *l = c->l;
+	size_t lo = 0, hi = l->nq;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+		const struct chunk *k = l->q[mid];
+
+		if (chunk_entry(k, k->n - 1)->seq < from)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	c->chunk = lo;
+	c->line = 0;
+	if (lo == l->nq)
+		return;
+	hi = l->q[lo]->n;
+	for (size_t a = 0; a < hi;) {
+		size_t mid = a + (hi - a) / 2;
+
+		if (chunk_entry(l->q[lo], mid)->seq < from)
+			a = mid + 1;
+		else
+			hi = mid;
+	}
+	c->line = hi;
+}
+
+/* The lanes that mask and model ask for; returns how many were written to out (owned by the caller). */
+static size_t
+lanes(const struct ring *r, unsigned mask, const char *model, struct cursor **out)
+{
+	struct cursor *c = xcalloc(r->nchild + 2, sizeof(*c));
+	size_t n = 0;
+
+	if ((mask & (1u << RING_CHILD)) != 0) {
+		for (size_t i = 0; i < r->nchild; i++)
+			if (model == NULL || strcmp(r->child[i]->model, model) == 0)
+				c[n++].l = r->child[i];
+	}
+	if ((mask & (1u << RING_MAI)) != 0)
+		c[n++].l = &r->mai;
+	if ((mask & (1u << RING_ACCESS)) != 0)
+		c[n++].l = &r->access;
+	*out = c;
+	return n;
+}
+
+/* Of lines that left: those from `from` on; in a piece that lies across it, its share. */
+static void
+count_gone(const struct lane *l, uint64_t from, uint64_t *lines, uint64_t *bytes)
+{
+	for (size_t i = 0; i < l->ngone; i++) {
+		const struct gone *g = &l->gone[i];
+		uint64_t span = g->last - g->first + 1, part;
+
+		if (g->last < from)
+			continue;
+		part = from <= g->first ? span : g->last - from + 1;
+		*lines += part == span ? g->lines : (uint64_t)((double)g->lines * (double)part / (double)span);
+		*bytes += part == span ? g->bytes : (uint64_t)((double)g->bytes * (double)part / (double)span);
+	}
+}
+
+uint64_t
+ring_dropped(const struct ring *r, unsigned mask, const char *model, uint64_t from, uint64_t *bytes)
+{
+	struct cursor *c;
+	size_t n = lanes(r, mask, model, &c);
+	uint64_t lines = 0, sum = 0;
+
+	for (size_t i = 0; i < n; i++)
+		if (model == NULL || c[i].l->source != RING_MAI)
+			count_gone(c[i].l, from, &lines, &sum);
+	free(c);
+	if (bytes != NULL)
+		*bytes = sum;
+	return lines;
+}
+
+uint64_t
+ring_read(const struct ring *r, unsigned mask, const char *model, uint64_t from,
+    bool (*fn)(void *, const struct ring_line *), void *arg, uint64_t *dropped)
+{
+	struct cursor *c;
+	size_t n = lanes(r, mask, model, &c);
+	uint64_t next = r->next;
+
+	if (dropped != NULL)
+		*dropped = ring_dropped(r, mask, model, from, NULL);
+	for (size_t i = 0; i < n; i++)
+		cursor_seek(&c[i], from);
+	for (;;) {
+		struct cursor *min = NULL;
+		const struct entry *e = NULL;
+		struct ring_line line;
+
+		for (size_t i = 0; i < n; i++) {
+			const struct entry *x = cursor_at(&c[i]);
+
+			if (x != NULL && (e == NULL || x->seq < e->seq)) {
+				e = x;
+				min = &c[i];
+			}
+		}
+		if (e == NULL)
+			break;
+		line = (struct ring_line){.seq = e->seq, .wall_ms = e->wall_ms, .source = min->l->source,
+		    .level = (char)(e->len_level & 0xff), .model = cursor_model(min, e),
+		    .text = chunk_text(min->l->q[min->chunk]) + e->off, .len = text_len(e)};
+		if (cursor_wanted(min, e, model) && !fn(arg, &line)) {
+			next = line.seq + 1;
+			break;
+		}
+		cursor_next(min);
+	}
+	free(c);
+	return next;
+}
+
+static const struct entry *
+cursor_before(struct cursor *c)
+{
+	if (c->line == 0) {
+		if (c->chunk == 0)
+			return NULL;
+		c->line = c->l->q[--c->chunk]->n;
+	}
+	return chunk_entry(c->l->q[c->chunk], c->line - 1);
+}
+
+uint64_t
+ring_tail(const struct ring *r, unsigned mask, const char *model, size_t n)
+{
+	struct cursor *c;
+	size_t nc = lanes(r, mask, model, &c);
+	uint64_t from = r->next;
+
+	for (size_t i = 0; i < nc; i++)
+		c[i].chunk = c[i].l->nq;
+	while (n > 0) {
+		struct cursor *max = NULL;
+		const struct entry *e = NULL;
+
+		for (size_t i = 0; i < nc; i++) {
+			const struct entry *x = cursor_before(&c[i]);
+
+			if (x != NULL && (e == NULL || x->seq > e->seq)) {
+				e = x;
+				max = &c[i];
+			}
+		}
+		if (e == NULL)
+			break;
+		max->line--;
+		if (cursor_wanted(max, e, model)) {
+			from = e->seq;
+			n--;
+		}
+	}
+	free(c);
+	return from;
+}
+
+uint64_t
+ring_next(const struct ring *r)
+{
+	return r->next;
+}
+
+uint64_t
+ring_first(const struct ring *r, unsigned mask)
+{
+	struct cursor *c;
+	size_t n = lanes(r, mask, NULL, &c);
+	uint64_t first = r->next;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct entry *e = cursor_at(&c[i]);
+
+		if (e != NULL && e->seq < first)
+			first = e->seq;
+	}
+	free(c);
+	return first;
+}
+
+size_t
+ring_bytes(const struct ring *r)
+{
+	return r->mai.bytes + r->access.bytes + r->child_bytes;
+}
+
+void
+ring_listen(struct ring *r, void (*fn)(void *), void *arg)
+{
+	r->fn = fn;
+	r->arg = arg;
+}
