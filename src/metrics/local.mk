@@ -1,2 +1,2 @@
 noinst_LIBRARIES += libmetrics.a
-libmetrics_a_SOURCES = src/metrics/metrics.h 
+libmetrics_a_SOURCES = src/metrics/metrics.c src/metrics/metrics.h

@@ -29,4 +29,8 @@ char *metrics_labels(char *out, size_t size, ...);
 
 void metrics_text(const struct metrics *m, struct strbuf *out);
 
+/* For values that are known only while somebody scrapes: the two comment lines of a family, and one sample of it. */
+void metrics_put_head(struct strbuf *out, const char *name, enum metric_type type, const char *help);
+void metrics_put_sample(struct strbuf *out, const char *name, const char *labels, double v);
+
 #endif
