@@ -12,12 +12,15 @@ struct http_sse {
 	struct strbuf event;	/* (owned) event name */
 	struct strbuf id;	/* (owned) last event id */
 	bool cr;		/* the last byte was CR */
+	bool begun;		/* the first line, which may bear a byte order mark, is over */
 	void (*on_event)(void *arg, const char *event, const char *id, const char *data, size_t n);
 	void (*on_comment)(void *arg, const char *text, size_t n);	/* may be NULL */
 	void *arg;
 };
 
-/* max caps one event's data; what is over it is dropped with the event. */
+/* max caps one event's data (0: no cap); an event that is over it, or has a line far over it, is dropped whole. event is
+ * "message" where the stream names none, id "" where none was seen; data is NUL-terminated behind its n bytes. Strings
+ * are borrowed during the call, which must not feed or end s. */
 void http_sse_init(struct http_sse *s, size_t max,
     void (*on_event)(void *arg, const char *event, const char *id, const char *data, size_t n), void *arg);
 void http_sse_fini(struct http_sse *s);
