@@ -23,9 +23,12 @@ int host_self_use(struct host_use *out);
 /* Memory a new process could take without swapping, and the machine's total; -1 when unknown. */
 int host_memory(uint64_t *available, uint64_t *total);
 
-/* The processes that belong to an engine: in group pgid, descendants of pid, or carrying MAI_ENGINE=mark in their
- * environment (Linux). At most max pids are written; returns how many there are, 0 when none is left. */
+/* The processes that belong to an engine: in group pgid, pid and its descendants, or those descendants of this process that
+ * carry MAI_ENGINE=mark in their environment (not those of another core that counts its engines alike). 0 or NULL leaves
+ * a test out; zombies do not count. At most max pids are written; returns how many there are, 0 when none is left. */
 size_t host_engine_pids(pid_t pid, pid_t pgid, const char *mark, pid_t *out, size_t max);
+/* Whether a process has MAI_ENGINE=mark in its environment; false where that cannot be seen. */
+bool host_carries(pid_t pid, const char *mark);
 /* Direct children of a process; as above. Used by the guard. */
 size_t host_children(pid_t parent, pid_t *out, size_t max);
 /* Start time in clock ticks since boot (Linux) or microseconds since 1970 (macOS): with the pid, a process's identity.
