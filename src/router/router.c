@@ -1,0 +1,555 @@
+/* SPDX-License-Identifier: ISC
+ * Slots, tickets and the tick that keeps everything moving. */
+#include "router/router.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/xmalloc.h"
+#include "router/router_priv.h"
+
+static void on_tick(void *arg);
+static void on_kick(void *arg);
+
+enum engine_state
+slot_state(const struct slot *s)
+{
+	return s->engine == NULL ? ENGINE_STOPPED : s->router->eng->info(s->engine)->state;
+}
+
+static void
+on_engine_changed(void *arg, struct engine *e, enum engine_state from, enum engine_state to)
+{
+	struct slot *s = arg;
+	struct router *r = s->router;
+
+	(void)e;
+	if (to == ENGINE_BACKOFF || (to == ENGINE_FAILED && from != ENGINE_STOPPED)) {
+		char labels[256];
+
+		metrics_add(r->metrics, "mai_engine_crashes_total",
+		    metrics_labels(labels, sizeof(labels), "model", s->model->id, "reason",
+		    engine_reason_name(r->eng->info(s->engine)->reason), NULL), 1);
+	}
+	router_kick(r);
+}
+
+static const struct engine_ops engine_callbacks = {.changed = on_engine_changed};
+
+struct engine *
+slot_engine(struct slot *s)
+{
+	if (s->engine == NULL)
+		s->engine = s->router->eng->create(s->router->env, s->conf, s->model, &engine_callbacks, s);
+	return s->engine;
+}
+
+static struct slot *
+slot_new(struct router *r, const struct conf_model *m)
+{
+	struct slot *s = xcalloc(1, sizeof(*s));
+
+	s->router = r;
+	s->conf = conf_ref(r->conf);
+	s->model = m;
+	TAILQ_INIT(&s->queue);
+	return s;
+}
+
+static void
+slot_free(struct slot *s)
+{
+	if (s->engine != NULL)
+		s->router->eng->destroy(&s->engine);
+	conf_unref(&s->conf);
+	free(s);
+}
+
+static void
+slot_append(struct router *r, struct slot *s)
+{
+	r->slots = xreallocarray(r->slots, r->nslots + 1, sizeof(*r->slots));
+	r->slots[r->nslots++] = s;
+}
+
+struct slot *
+slot_find(struct router *r, const char *name)
+{
+	const struct conf_model *m = conf_find(r->conf, name);
+
+	for (size_t i = 0; m != NULL && i < r->nslots; i++)
+		if (r->slots[i]->model == m)
+			return r->slots[i];
+	return NULL;
+}
+
+struct slot *
+router_occupant(struct router *r, const struct slot *except)
+{
+	for (size_t i = 0; i < r->nslots; i++)
+		if (r->slots[i] != except && policy_occupies(slot_state(r->slots[i])))
+			return r->slots[i];
+	return NULL;
+}
+
+struct router *
+router_new_ops(struct loop *l, struct bus *bus, struct metrics *m, struct engine_env *env, struct conf *c,
+    const struct router_ops *ops)
+{
+	struct router *r = xcalloc(1, sizeof(*r));
+
+	r->loop = l;
+	r->bus = bus;
+	r->metrics = m;
+	r->env = env;
+	r->eng = ops;
+	r->conf = conf_ref(c);
+	TAILQ_INIT(&r->ops);
+	timer_init(&r->tick, l, on_tick, r);
+	for (size_t i = 0; i < c->nmodels; i++)
+		slot_append(r, slot_new(r, c->models[i]));
+	metrics_declare(m, "mai_load_seconds", METRIC_HISTOGRAM, "Time from the decision to load a model to ready.");
+	metrics_declare(m, "mai_engine_crashes_total", METRIC_COUNTER, "Engine deaths nobody asked for, by cause.");
+	return r;
+}
+
+void
+router_free(struct router **rp)
+{
+	struct router *r = *rp;
+
+	if (r == NULL)
+		return;
+	*rp = NULL;
+	loop_undefer(r->loop, r);
+	timer_stop(&r->tick);
+	while (!TAILQ_EMPTY(&r->ops)) {
+		struct op *o = TAILQ_FIRST(&r->ops);
+
+		TAILQ_REMOVE(&r->ops, o, link);
+		op_free(o);
+	}
+	for (size_t i = 0; i < r->nslots; i++)
+		slot_free(r->slots[i]);
+	free(r->slots);
+	conf_unref(&r->conf);
+	free(r);
+}
+
+void
+router_kick(struct router *r)
+{
+	if (r->tick_pending)
+		return;
+	r->tick_pending = true;
+	loop_defer(r->loop, on_kick, r);
+}
+
+static bool
+has_op(const struct router *r, const struct slot *s)
+{
+	const struct op *o;
+
+	TAILQ_FOREACH(o, &r->ops, link)
+		if (o->slot == s)
+			return true;
+	return false;
+}
+
+/* Those no longer configured go once nothing is left of them. */
+static void
+sweep_leaving(struct router *r)
+{
+	for (size_t i = 0; i < r->nslots; i++) {
+		struct slot *s = r->slots[i];
+
+		if (!s->leaving || s->in_flight > 0 || s->queued > 0 || policy_occupies(slot_state(s)) || has_op(r, s))
+			continue;
+		if (r->current == s)
+			r->current = NULL;
+		if (r->last == s)
+			r->last = NULL;
+		if (r->from == s)
+			r->from = NULL;
+		slot_free(s);
+		memmove(&r->slots[i], &r->slots[i + 1], (r->nslots - i - 1) * sizeof(*r->slots));
+		r->nslots--;
+		i--;
+	}
+}
+
+static void
+shutdown_check(struct router *r)
+{
+	void (*done)(void *) = r->shutdown_done;
+
+	if (!r->shutting || done == NULL || router_occupant(r, NULL) != NULL)
+		return;
+	r->shutdown_done = NULL;
+	done(r->shutdown_arg);
+}
+
+static void
+look(struct router *r)
+{
+	uint64_t now = clock_ms(), again = 0, due;
+
+	queue_expire(r, now);
+	swap_policy(r, now, &again);
+	swap_step(r);
+	for (size_t i = 0; i < r->nslots; i++) {
+		struct slot *s = r->slots[i];
+
+		if (s->queued == 0)
+			continue;
+		if (slot_state(s) == ENGINE_FAILED && s != r->target)
+			queue_refuse_all(s, REFUSE_FAILED, NULL);
+		else
+			queue_grant(s);
+	}
+	verbs_check(r);
+	sweep_leaving(r);
+	due = queue_next_deadline(r);
+	if (due != 0 && (again == 0 || due - now < again))
+		again = due > now ? due - now : 1;
+	if (again != 0 && (!timer_armed(&r->tick) || timer_left(&r->tick) > again))
+		timer_set(&r->tick, again);
+	shutdown_check(r);
+}
+
+static void
+on_kick(void *arg)
+{
+	struct router *r = arg;
+
+	r->tick_pending = false;
+	look(r);
+}
+
+static void
+on_tick(void *arg)
+{
+	look(arg);
+}
+
+/* The slot a request's model name leads to; NULL with why in *why. */
+static struct slot *
+route(struct router *r, const char *model, enum router_refusal *why)
+{
+	struct slot *s = NULL, *now = r->current != NULL ? r->current : r->last;
+
+	*why = REFUSE_NOT_FOUND;
+	if (now == NULL && r->conf->default_model != NULL)
+		now = slot_find(r, r->conf->default_model);
+	if (model == NULL || r->conf->route == ROUTE_LOADED) {
+		s = model == NULL ? NULL : slot_find(r, model);
+		/* The served model answers for every name; a known one is taken when nothing is served. */
+		if (r->target != NULL && r->target_manual)
+			return r->target;
+		if (r->current == NULL && s != NULL && r->conf->route == ROUTE_LOADED)
+			return s;
+		return now;
+	}
+	s = slot_find(r, model);
+	if (s == NULL && r->conf->fallback_model != NULL)
+		s = slot_find(r, r->conf->fallback_model);
+	if (s == NULL || s->leaving)
+		return NULL;
+	if (r->conf->route == ROUTE_REJECT && r->current != NULL && r->current != s &&
+	    policy_occupies(slot_state(r->current))) {
+		*why = REFUSE_CONFLICT;
+		return NULL;
+	}
+	return s;
+}
+
+struct ticket *
+router_submit(struct router *r, const char *model, router_cb *cb, void *arg, struct router_answer *now, bool *waits)
+{
+	enum router_refusal why;
+	struct slot *s = route(r, model, &why);
+	struct ticket *t;
+	char cause[160];
+
+	*waits = false;
+	if (r->shutting) {
+		refusal_fill(now, s, REFUSE_SHUTDOWN, "mai is shutting down");
+		return NULL;
+	}
+	if (s == NULL) {
+		cause[0] = '\0';
+		if (why == REFUSE_CONFLICT)
+			snprintf(cause, sizeof(cause), "%s is loaded and route is reject", r->current->model->id);
+		refusal_fill(now, NULL, why, cause);
+		return NULL;
+	}
+	if (slot_state(s) == ENGINE_FAILED && s != r->target) {
+		refusal_fill(now, s, REFUSE_FAILED, NULL);
+		return NULL;
+	}
+	if (s->queued >= r->conf->queue_max && !slot_admits(s)) {
+		snprintf(cause, sizeof(cause), "%d requests wait for %s already", s->queued, s->model->id);
+		refusal_fill(now, s, REFUSE_QUEUE_FULL, cause);
+		return NULL;
+	}
+	t = xcalloc(1, sizeof(*t));
+	t->router = r;
+	t->slot = s;
+	t->conf = conf_ref(r->conf);
+	t->cb = cb;
+	t->arg = arg;
+	t->since = clock_ms();
+	if (s->queued == 0 && slot_admits(s)) {
+		s->in_flight++;
+		r->eng->set_inflight(s->engine, s->in_flight);
+		ticket_fill_grant(t, now);
+		return t;
+	}
+	*waits = true;
+	if (r->conf->queue_max_wait != 0)
+		t->deadline = t->since + r->conf->queue_max_wait;
+	queue_put(s, t, false);
+	router_kick(r);
+	return t;
+}
+
+static void
+leave_flight(struct ticket *t)
+{
+	struct slot *s = t->slot;
+
+	s->in_flight--;
+	if (s->engine != NULL)
+		t->router->eng->set_inflight(s->engine, s->in_flight);
+	/* The common case, nobody waiting anywhere, costs nothing more. */
+	if (s->queued > 0 || s->in_flight == 0)
+		router_kick(t->router);
+}
+
+void
+router_done(struct ticket **tp)
+{
+	struct ticket *t = *tp;
+
+	if (t == NULL)
+		return;
+	*tp = NULL;
+	if (t->waiting)
+		queue_remove(t);
+	else if (t->slot != NULL)
+		leave_flight(t);
+	conf_unref(&t->conf);
+	free(t);
+}
+
+bool
+router_requeue(struct ticket *t)
+{
+	struct slot *s = t->slot;
+
+	if (t->requeued || t->waiting || t->router->shutting || s->leaving || slot_state(s) == ENGINE_FAILED)
+		return false;
+	t->requeued = true;
+	leave_flight(t);
+	queue_put(s, t, true);
+	router_kick(t->router);
+	return true;
+}
+
+int
+router_position(const struct ticket *t)
+{
+	const struct ticket *o;
+	int n = 1;
+
+	if (!t->waiting)
+		return 0;
+	TAILQ_FOREACH(o, &t->slot->queue, link) {
+		if (o == t)
+			return n;
+		n++;
+	}
+	return n;
+}
+
+void
+router_suspect(struct ticket *t)
+{
+	if (t->slot->engine != NULL)
+		t->router->eng->suspect(t->slot->engine);
+}
+
+void
+router_shutdown(struct router *r, bool now, void (*done)(void *), void *arg)
+{
+	bool again = r->shutting;
+
+	r->shutting = true;
+	r->shutdown_done = done;
+	r->shutdown_arg = arg;
+	if (!again) {
+		swap_cancel(r);
+		verbs_fail_all(r, REFUSE_SHUTDOWN, "mai is shutting down");
+	} else if (now) {
+		r->hurry++;
+	}
+	for (size_t i = 0; i < r->nslots; i++) {
+		struct slot *s = r->slots[i];
+
+		queue_refuse_all(s, REFUSE_SHUTDOWN, "mai is shutting down");
+		if (s->engine == NULL || !policy_occupies(slot_state(s)))
+			continue;
+		if (again && now)
+			r->eng->kill(s->engine, REASON_SHUTDOWN);
+		else
+			r->eng->stop(s->engine, REASON_SHUTDOWN, now, false);
+	}
+	router_kick(r);
+}
+
+void
+router_each(struct router *r, void (*fn)(void *, const struct router_row *), void *arg)
+{
+	for (size_t i = 0; i < r->nslots; i++) {
+		struct slot *s = r->slots[i];
+		struct router_row row = {s->engine, s->model, s->in_flight, s->queued, s == r->last};
+
+		if (!s->leaving || policy_occupies(slot_state(s)))
+			fn(arg, &row);
+	}
+}
+
+bool
+router_row(struct router *r, const char *model, struct router_row *out)
+{
+	struct slot *s = r->last;
+
+	if (model != NULL)
+		s = slot_find(r, model);
+	else if (s == NULL && r->conf->default_model != NULL)
+		s = slot_find(r, r->conf->default_model);
+	if (s == NULL)
+		return false;
+	*out = (struct router_row){s->engine, s->model, s->in_flight, s->queued, s == r->last};
+	return true;
+}
+
+const char *
+router_current(const struct router *r)
+{
+	return r->current == NULL ? NULL : r->current->model->id;
+}
+
+const char *
+router_last(const struct router *r)
+{
+	return r->last != NULL ? r->last->model->id : r->conf->default_model;
+}
+
+int
+router_in_flight(const struct router *r)
+{
+	int n = 0;
+
+	for (size_t i = 0; i < r->nslots; i++)
+		n += r->slots[i]->in_flight;
+	return n;
+}
+
+int
+router_queued(const struct router *r)
+{
+	int n = 0;
+
+	for (size_t i = 0; i < r->nslots; i++)
+		n += r->slots[i]->queued;
+	return n;
+}
+
+uint64_t
+router_swaps(const struct router *r)
+{
+	return r->swaps;
+}
+
+bool
+router_swapping(const struct router *r, const char **from, const char **to, int *step)
+{
+	if (r->target == NULL || r->from == NULL)
+		return false;
+	*from = r->from->model->id;
+	*to = r->target->model->id;
+	switch (slot_state(r->from)) {
+	case ENGINE_READY:
+	case ENGINE_DRAINING:
+		*step = 1;
+		break;
+	case ENGINE_STOPPING:
+		*step = 2;
+		break;
+	default:
+		*step = r->settle_since != 0 ? 2 : 3;
+		break;
+	}
+	return true;
+}
+
+struct conf *
+router_conf(const struct router *r)
+{
+	return r->conf;
+}
+
+/* Takes what the new configuration says of a model that was there before. */
+static void
+slot_adopt(struct slot *s, struct conf *c, const struct conf_model *m)
+{
+	struct conf *old = s->conf;
+
+	s->conf = conf_ref(c);
+	s->model = m;
+	s->leaving = false;
+	if (s->engine != NULL)
+		s->router->eng->set_conf(s->engine, c, m);
+	conf_unref(&old);
+}
+
+static bool
+has_slot(const struct router *r, const struct conf_model *m)
+{
+	for (size_t i = 0; i < r->nslots; i++)
+		if (r->slots[i]->model == m)
+			return true;
+	return false;
+}
+
+void
+router_reload(struct router *r, struct conf *c)
+{
+	struct conf *old = r->conf;
+	const struct bus_event e = {.kind = BUS_CONFIG};
+
+	r->conf = conf_ref(c);
+	for (size_t i = 0; i < r->nslots; i++) {
+		struct slot *s = r->slots[i];
+		struct conf_model *m = conf_find(c, s->model->id);
+
+		if (m != NULL && strcmp(m->id, s->model->id) == 0) {
+			slot_adopt(s, c, m);
+			continue;
+		}
+		s->leaving = true;
+		queue_refuse_all(s, REFUSE_NOT_FOUND, "the model is no longer configured");
+		if (s->engine != NULL && policy_occupies(slot_state(s)))
+			r->eng->stop(s->engine, REASON_CONFIG, false, false);
+	}
+	for (size_t i = 0; i < c->nmodels; i++)
+		if (!has_slot(r, c->models[i]))
+			slot_append(r, slot_new(r, c->models[i]));
+	conf_unref(&old);
+	bus_publish(r->bus, &e);
+	router_kick(r);
+}

@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: ISC
+ * What people ask for: each verb is carried out by the same means as requests are, and reports how it came out. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/xmalloc.h"
+#include "router/router_priv.h"
+
+static const char *const verb_names[] = {"load", "start", "stop", "restart"};
+
+static void
+publish(struct router *r, const char *who, const char *model, const char *text)
+{
+	const struct bus_event e = {.kind = BUS_ACTION, .model = model, .who = who, .text = text};
+
+	bus_publish(r->bus, &e);
+}
+
+void
+op_free(struct op *o)
+{
+	free(o->who);
+	free(o->model);
+	free(o->cause);
+	free(o);
+}
+
+static void
+op_finish(struct router *r, struct op *o, bool ok, enum router_refusal why, const char *cause)
+{
+	struct router_outcome out = {.ok = ok, .refusal = why, .took_ms = clock_ms() - o->since};
+	char text[768], took[32];
+	const char *id = o->slot != NULL ? o->slot->model->id : o->model != NULL ? o->model : "all models";
+
+	TAILQ_REMOVE(&r->ops, o, link);
+	out.model = o->slot != NULL ? o->slot->model->id : o->model;
+	if (o->slot != NULL && o->slot->engine != NULL)
+		out.reason = r->eng->info(o->slot->engine)->reason;
+	snprintf(out.cause, sizeof(out.cause), "%s", cause == NULL ? "" : cause);
+	snprintf(took, sizeof(took), "%.1f s", (double)out.took_ms / 1000);
+	if (ok)
+		snprintf(text, sizeof(text), "%s %s: done in %s", verb_names[o->verb], id, took);
+	else
+		snprintf(text, sizeof(text), "%s %s failed: %s", verb_names[o->verb], id, out.cause);
+	log_msg(ok ? LOG_INFO_ : LOG_ERROR_, "router", NULL, "%s", text);
+	publish(r, o->who, out.model, text);
+	if (o->cb != NULL)
+		o->cb(o->arg, &out);
+	op_free(o);
+}
+
+static const char *
+failure(struct router *r, struct slot *s, char *buf, size_t size)
+{
+	const struct engine_info *i = r->eng->info(s->engine);
+	const struct engine_exit *x = i->last_exit;
+
+	snprintf(buf, size, "%s", x->cause[0] != '\0' ? x->cause : x->text[0] != '\0' ? x->text :
+	    engine_reason_text(i->reason));
+	return buf;
+}
+
+/* Whether an operation has come out; true when it was finished (and freed). */
+static bool
+op_check(struct router *r, struct op *o)
+{
+	struct slot *s = o->slot;
+	char cause[512];
+
+	if (o->decided) {
+		op_finish(r, o, o->ok, o->refusal, o->cause);
+		return true;
+	}
+	if (o->verb == VERB_STOP) {
+		if (s == NULL ? router_occupant(r, NULL) != NULL : policy_occupies(slot_state(s)))
+			return false;
+		op_finish(r, o, true, REFUSE_NONE, NULL);
+		return true;
+	}
+	if (r->target == s && (!r->target_started || slot_state(s) != ENGINE_FAILED))
+		return false;
+	switch (slot_state(s)) {
+	case ENGINE_READY:
+		if (o->verb == VERB_RESTART && r->eng->info(s->engine)->generation == o->generation)
+			return false;
+		op_finish(r, o, true, REFUSE_NONE, NULL);
+		return true;
+	case ENGINE_FAILED:
+		op_finish(r, o, false, REFUSE_FAILED, failure(r, s, cause, sizeof(cause)));
+		return true;
+	case ENGINE_STOPPED:
+		if (o->verb == VERB_RESTART && s->engine != NULL && r->eng->info(s->engine)->wanted)
+			return false;
+		op_finish(r, o, false, REFUSE_STOPPED, "it was stopped meanwhile");
+		return true;
+	case ENGINE_DRAINING:
+	case ENGINE_STOPPING:
+		if (!r->eng->info(s->engine)->wanted && r->target != NULL && r->target != s) {
+			op_finish(r, o, false, REFUSE_STOPPED, "another model took its place");
+			return true;
+		}
+		return false;
+	default:
+		return false;
+	}
+}
+
+void
+verbs_check(struct router *r)
+{
+	struct op *o, *next;
+
+	for (o = TAILQ_FIRST(&r->ops); o != NULL; o = next) {
+		next = TAILQ_NEXT(o, link);
+		if (op_check(r, o))
+			next = TAILQ_FIRST(&r->ops);	/* the callback may have changed the list */
+	}
+}
+
+void
+verbs_fail_all(struct router *r, enum router_refusal why, const char *cause)
+{
+	struct op *o, *next;
+
+	for (o = TAILQ_FIRST(&r->ops); o != NULL; o = next) {
+		next = TAILQ_NEXT(o, link);
+		if (o->verb == VERB_STOP)
+			continue;
+		op_finish(r, o, false, why, cause);
+		next = TAILQ_FIRST(&r->ops);
+	}
+}
+
+static struct op *
+op_new(struct router *r, enum router_verb verb, struct slot *s, const char *model, const char *who,
+    router_done_cb *cb, void *arg)
+{
+	struct op *o = xcalloc(1, sizeof(*o));
+
+	o->verb = verb;
+	o->slot = s;
+	o->model = xstrdup0(model);
+	o->since = clock_ms();
+	o->who = xstrdup0(who);
+	o->cb = cb;
+	o->arg = arg;
+	TAILQ_INSERT_TAIL(&r->ops, o, link);
+	router_kick(r);
+	return o;
+}
+
+/* An answer known at once still comes from the loop. */
+static void
+op_decide(struct op *o, bool ok, enum router_refusal why, const char *cause)
+{
+	o->decided = true;
+	o->ok = ok;
+	o->refusal = why;
+	o->cause = xstrdup(cause);
+}
+
+void
+router_forget(struct router *r, void *arg)
+{
+	struct op *o;
+
+	TAILQ_FOREACH(o, &r->ops, link)
+		if (o->arg == arg)
+			o->cb = NULL;
+}
+
+/* With MLX_* only, any name or path may be loaded: it takes the place of the one model there is. */
+static struct slot *
+load_unknown(struct router *r, const char *model, int max_tokens, char *cause, size_t size)
+{
+	struct conf_errors errs = {{0}, 0};
+	struct conf *c = conf_with_model(r->conf, model, max_tokens, &errs);
+	struct slot *s = NULL;
+
+	if (c == NULL) {
+		snprintf(cause, size, "%s", strbuf_str(&errs.text));
+	} else {
+		router_reload(r, c);
+		s = slot_find(r, model);
+		if (s == NULL && c->nmodels > 0)
+			s = slot_find(r, c->models[c->nmodels - 1]->id);
+		conf_unref(&c);
+	}
+	conf_errors_fini(&errs);
+	return s;
+}
+
+static bool
+may_load_any(const struct router *r)
+{
+	return r->conf->source != CONF_FILE;
+}
+
+static struct slot *
+verb_slot(struct router *r, enum router_verb verb, const char *model, int max_tokens, char *cause, size_t size)
+{
+	struct slot *s;
+
+	cause[0] = '\0';
+	if (model == NULL) {
+		s = r->last;
+		if (s == NULL && r->conf->default_model != NULL)
+			s = slot_find(r, r->conf->default_model);
+		return s;
+	}
+	s = slot_find(r, model);
+	if ((verb == VERB_LOAD || verb == VERB_START) && may_load_any(r) &&
+	    (s == NULL || (max_tokens > 0 && max_tokens != s->model->max_tokens)))
+		return load_unknown(r, model, max_tokens, cause, size);
+	return s;
+}
+
+static void
+stop_slot(struct router *r, struct slot *s)
+{
+	if (r->target == s)
+		swap_cancel(r);
+	queue_refuse_all(s, REFUSE_STOPPED, "the model was stopped");
+	if (r->current == s)
+		r->current = NULL;
+	s->manual = false;
+	if (s->engine != NULL && policy_occupies(slot_state(s)))
+		r->eng->stop(s->engine, REASON_USER, false, false);
+}
+
+static void
+carry_out(struct router *r, struct op *o, bool changed, bool force)
+{
+	struct slot *s = o->slot;
+
+	switch (o->verb) {
+	case VERB_LOAD:
+	case VERB_START:
+		if (slot_state(s) == ENGINE_READY && !changed) {
+			if (r->target != NULL && r->target != s)
+				swap_cancel(r);
+			break;
+		}
+		if (changed && policy_occupies(slot_state(s))) {
+			o->verb = VERB_RESTART;
+			o->generation = r->eng->info(s->engine)->generation;
+			r->eng->restart(s->engine, false);
+			break;
+		}
+		if (slot_state(s) == ENGINE_BACKOFF && router_occupant(r, s) == NULL)
+			r->eng->start(s->engine, REASON_USER, true);
+		else
+			swap_to(r, s, true);
+		break;
+	case VERB_STOP:
+		if (s != NULL)
+			stop_slot(r, s);
+		else
+			for (size_t i = 0; i < r->nslots; i++)
+				stop_slot(r, r->slots[i]);
+		break;
+	case VERB_RESTART:
+	default:
+		if (router_occupant(r, s) != NULL || !policy_occupies(slot_state(s))) {
+			swap_to(r, s, true);
+			break;
+		}
+		o->generation = r->eng->info(s->engine)->generation;
+		s->manual = true;
+		r->current = r->last = s;
+		r->eng->restart(s->engine, force);
+		break;
+	}
+}
+
+void
+router_do(struct router *r, enum router_verb verb, const char *model, int max_tokens, bool force, const char *who,
+    router_done_cb *cb, void *arg)
+{
+	struct slot *s, *other;
+	char cause[512], text[256];
+	const struct conf_model *before;
+	bool changed;
+
+	if (r->shutting) {
+		op_decide(op_new(r, verb, NULL, model, who, cb, arg), verb == VERB_STOP, REFUSE_SHUTDOWN,
+		    "mai is shutting down");
+		return;
+	}
+	before = model == NULL ? NULL : conf_find(r->conf, model);
+	changed = before != NULL && verb == VERB_LOAD && may_load_any(r) && max_tokens > 0 &&
+	    max_tokens != before->max_tokens;
+	s = verb == VERB_STOP && model == NULL ? NULL : verb_slot(r, verb, model, max_tokens, cause, sizeof(cause));
+	if (s == NULL && !(verb == VERB_STOP && model == NULL)) {
+		op_decide(op_new(r, verb, NULL, model, who, cb, arg), false, REFUSE_NOT_FOUND,
+		    cause[0] != '\0' ? cause : "no such model");
+		return;
+	}
+	other = s == NULL ? NULL : router_occupant(r, s);
+	if (verb == VERB_START && other != NULL && model != NULL) {
+		snprintf(text, sizeof(text), "%s is running", other->model->id);
+		op_decide(op_new(r, verb, NULL, model, who, cb, arg), false, REFUSE_CONFLICT, text);
+		return;
+	}
+	snprintf(text, sizeof(text), "%s%s %s", force ? "forced " : "", verb_names[verb],
+	    s == NULL ? "all models" : s->model->id);
+	log_info("router", NULL, "%s, asked for by %s", text, who == NULL ? "?" : who);
+	publish(r, who, s == NULL ? NULL : s->model->id, text);
+	carry_out(r, op_new(r, verb, s, model, who, cb, arg), changed, force);
+}
