@@ -73,6 +73,7 @@ struct conf {
 	bool default_model_set;		/* named by the user, not guessed */
 	char *fallback_model;		/* an id or NULL */
 	char *model_directory;		/* or NULL */
+	char *python;			/* MLX_PYTHON; NULL: python3 */
 	enum conf_route route;
 	bool rollback;			/* onSwapFailure */
 	bool hangup_detach;
