@@ -59,6 +59,7 @@ struct view_hist {
 	float tps[VIEW_HIST];
 	float rss[VIEW_HIST];		/* MiB, of the current engine */
 	int n;
+	uint64_t at;			/* when the newest one was */
 };
 
 struct view {
@@ -71,6 +72,8 @@ struct view {
 	uint64_t seq;			/* last event applied */
 	int64_t skew;			/* core clock - local clock, ms */
 	int viewer_id, viewers;
+	char *viewer_name;		/* how the core calls this viewer where it is an author; NULL */
+	uint64_t lost;			/* events this viewer missed before its last snapshot */
 	struct view_engine *engines;	/* (owned) configured order; discovered ones behind */
 	size_t nengines;
 	struct view_request *requests;	/* (owned) by id */
@@ -116,6 +119,10 @@ void view_put_request(struct strbuf *b, const struct view_request *r, uint64_t n
 void view_put_gauges(struct strbuf *b, const struct view *v, uint64_t now);
 void view_put_log(struct strbuf *b, uint64_t next);
 void view_put_action(struct strbuf *b, const char *who, const char *text);
+void view_put_shutdown(struct strbuf *b, const char *text);
+
+/* Adds a second of history; seconds since the last one without a sample repeat it. */
+void view_hist_push(struct view_hist *h, uint64_t at, double tps, uint64_t rss);
 
 /* Borrowed; NULL. */
 struct view_engine *view_engine_find(const struct view *v, const char *id);
