@@ -33,7 +33,7 @@ http_str_eq(struct http_str s, const char *z)
 {
 	size_t n = strlen(z);
 
-	return s.n == n && memcmp(s.p, z, n) == 0;
+	return s.n == n && (n == 0 || memcmp(s.p, z, n) == 0);
 }
 
 const struct http_field *

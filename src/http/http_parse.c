@@ -189,11 +189,13 @@ content_length(struct http_parser *p, const char *v, size_t n)
 	if (n == 0)
 		return fail(p, 400, "bad Content-Length");
 	for (size_t i = 0; i < n; i++) {
+		uint64_t d = (uint64_t)(v[i] - '0');
+
 		if (v[i] < '0' || v[i] > '9')
 			return fail(p, 400, "bad Content-Length");
-		if (x > (INT64_MAX - 9) / 10)
+		if (x > (INT64_MAX - d) / 10)
 			return fail(p, 400, "Content-Length too large");
-		x = x * 10 + (uint64_t)(v[i] - '0');
+		x = x * 10 + d;
 	}
 	p->seen |= SEEN_LENGTH;
 	p->length = x;
