@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: ISC
+ * Lock, background, word. */
+#include "app/daemon.h"
+
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static pid_t
+read_pid(int fd)
+{
+	char buf[32];
+	ssize_t n = pread(fd, buf, sizeof(buf) - 1, 0);
+
+	if (n <= 0)
+		return 0;
+	buf[n] = '\0';
+	return (pid_t)strtol(buf, NULL, 10);
+}
+
+int
+daemon_lock(const struct cmd_paths *p, int *fd, pid_t *holder, struct err *e)
+{
+	*holder = -1;
+	*fd = open(p->pidfile, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (*fd < 0)
+		return err_set(e, "%s: %s", p->pidfile, strerror(errno));
+	if (flock(*fd, LOCK_EX | LOCK_NB) < 0) {
+		if (errno == EWOULDBLOCK)
+			*holder = read_pid(*fd);
+		else
+			err_set(e, "%s: %s", p->pidfile, strerror(errno));
+		close(*fd);
+		*fd = -1;
+		return -1;
+	}
+	return 0;
+}
+
+void
+daemon_write_pid(int fd)
+{
+	char buf[32];
+	int n = snprintf(buf, sizeof(buf), "%ld\n", (long)getpid());
+
+	if (ftruncate(fd, 0) < 0 || pwrite(fd, buf, (size_t)n, 0) < 0) {
+		/* The lock is what counts; the number is for people. */
+	}
+}
+
+pid_t
+daemon_running(const struct cmd_paths *p)
+{
+	int fd = open(p->pidfile, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	pid_t pid = 0;
+
+	if (fd < 0)
+		return 0;
+	if (flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK)
+		pid = read_pid(fd);
+	close(fd);
+	return pid;
+}
+
+static void
+detach_stdio(const char *log)
+{
+	int null = open("/dev/null", O_RDWR), err = -1;
+
+	if (log != NULL)
+		err = open(log, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW, 0600);
+	if (null >= 0) {
+		dup2(null, 0);
+		dup2(null, 1);
+		dup2(err >= 0 ? err : null, 2);
+	}
+	if (null > 2)
+		close(null);
+	if (err > 2)
+		close(err);
+}
+
+/* The parent's side: "ok" or a reason; EOF without a word is a death. */
+static int
+await_word(int fd, struct err *e)
+{
+	char buf[sizeof(e->msg)];
+	size_t n = 0;
+	ssize_t got;
+
+	while (n + 1 < sizeof(buf) && ((got = read(fd, buf + n, sizeof(buf) - 1 - n)) > 0 || (got < 0 && errno == EINTR)))
+		if (got > 0)
+			n += (size_t)got;
+	close(fd);
+	buf[n] = '\0';
+	if (strcmp(buf, "ok") == 0)
+		return 1;
+	return err_set(e, "%s", n != 0 ? buf : "it died before it said why");
+}
+
+int
+daemon_fork(const char *log, int *report, struct err *e)
+{
+	int p[2];
+	pid_t pid;
+
+	if (pipe(p) < 0)
+		return err_set(e, "pipe: %s", strerror(errno));
+	fcntl(p[0], F_SETFD, FD_CLOEXEC);
+	fcntl(p[1], F_SETFD, FD_CLOEXEC);
+	fflush(NULL);
+	pid = fork();
+	if (pid < 0) {
+		close(p[0]);
+		close(p[1]);
+		return err_set(e, "fork: %s", strerror(errno));
+	}
+	if (pid > 0) {
+		close(p[1]);
+		return await_word(p[0], e);
+	}
+	close(p[0]);
+	setsid();
+	detach_stdio(log);
+	*report = p[1];
+	return 0;
+}
+
+void
+daemon_report(int *fd, const char *failure)
+{
+	const char *word = failure == NULL ? "ok" : failure;
+
+	if (*fd < 0)
+		return;
+	if (write(*fd, word, strlen(word)) < 0) {
+		/* Nobody waits any more. */
+	}
+	close(*fd);
+	*fd = -1;
+}
+
+void
+daemon_notify(const char *state)
+{
+	const char *path = getenv("NOTIFY_SOCKET");
+	struct sockaddr_un sa = {.sun_family = AF_UNIX};
+	int fd;
+
+	if (path == NULL || (path[0] != '/' && path[0] != '@') || strlen(path) >= sizeof(sa.sun_path))
+		return;
+	memcpy(sa.sun_path, path, strlen(path) + 1);
+	if (sa.sun_path[0] == '@')
+		sa.sun_path[0] = '\0';
+	fd = socket(AF_UNIX, SOCK_DGRAM, 0);
+	if (fd < 0)
+		return;
+	fcntl(fd, F_SETFD, FD_CLOEXEC);
+	if (sendto(fd, state, strlen(state), 0, (struct sockaddr *)&sa,
+	    (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path))) < 0) {
+		/* A service manager that does not listen is no reason to fail. */
+	}
+	close(fd);
+}

@@ -1,0 +1,492 @@
+/* SPDX-License-Identifier: ISC
+ * The router over engines that are only a state. */
+#include "unit.h"
+
+#include "base/clock.h"
+#include "router/router_ops.h"
+
+struct engine {
+	struct engine_info info;
+	struct engine_exit exit;
+	const struct conf_model *model;
+	const struct engine_ops *ops;
+	void *arg;
+	int starts, stops, kills, restarts, inflight;
+	bool unlimited, now;
+};
+
+static struct engine engines[4];
+static size_t nengines;
+static struct http_target target;
+static struct loop *loop;
+static struct bus *bus;
+static struct metrics *metrics;
+static struct conf *conf;
+static struct conf_model models[3];
+static struct conf_model *model_list[3];
+static struct router *router;
+
+static void
+set(struct engine *e, enum engine_state to)
+{
+	enum engine_state from = e->info.state;
+
+	e->info.state = to;
+	if (to == ENGINE_READY) {
+		e->info.ready_at = clock_ms();
+		e->info.generation++;
+	}
+	e->ops->changed(e->arg, e, from, to);
+}
+
+static struct engine *
+fake_create(struct engine_env *env, struct conf *c, const struct conf_model *m, const struct engine_ops *ops, void *arg)
+{
+	struct engine *e = &engines[nengines++];
+
+	(void)env;
+	(void)c;
+	memset(e, 0, sizeof(*e));
+	e->model = m;
+	e->ops = ops;
+	e->arg = arg;
+	e->info.last_exit = &e->exit;
+	return e;
+}
+
+static void fake_destroy(struct engine **e) { *e = NULL; }
+static void fake_set_conf(struct engine *e, struct conf *c, const struct conf_model *m) { (void)c; e->model = m; }
+
+static void
+fake_start(struct engine *e, enum engine_reason why, bool manual)
+{
+	e->starts++;
+	e->info.reason = why;
+	e->info.wanted = true;
+	if (e->info.state == ENGINE_STOPPED || manual)
+		set(e, ENGINE_STARTING);
+}
+
+static void
+fake_stop(struct engine *e, enum engine_reason why, bool now, bool unlimited)
+{
+	e->stops++;
+	e->info.reason = why;
+	e->info.wanted = false;
+	e->unlimited = unlimited;
+	e->now = now;
+	set(e, e->inflight > 0 && !now ? ENGINE_DRAINING : ENGINE_STOPPING);
+}
+
+static void fake_kill(struct engine *e, enum engine_reason why) { (void)why; e->kills++; set(e, ENGINE_STOPPING); }
+static void fake_restart(struct engine *e, bool force) { (void)force; e->restarts++; e->info.wanted = true; set(e, ENGINE_STOPPING); }
+
+static void
+fake_set_inflight(struct engine *e, int n)
+{
+	e->inflight = n;
+	if (n == 0 && e->info.state == ENGINE_DRAINING)
+		set(e, ENGINE_STOPPING);
+}
+
+static void fake_suspect(struct engine *e) { (void)e; }
+static const struct engine_info *fake_info(struct engine *e) { return &e->info; }
+static const struct http_target *fake_target(const struct engine *e) { (void)e; return &target; }
+static bool fake_settled(struct engine_env *env, uint64_t since) { (void)env; (void)since; return true; }
+
+static const struct router_ops fake_ops = {
+	fake_create, fake_destroy, fake_set_conf, fake_start, fake_stop, fake_kill, fake_restart, fake_set_inflight,
+	fake_suspect, fake_info, fake_target, fake_settled,
+};
+
+struct req {
+	struct ticket *t;
+	struct router_answer a;
+	int answers;
+};
+
+static void
+on_answer(void *arg, const struct router_answer *a)
+{
+	struct req *q = arg;
+
+	q->a = *a;
+	q->answers++;
+}
+
+static void
+submit(struct req *q, const char *model)
+{
+	bool waits;
+
+	memset(q, 0, sizeof(*q));
+	q->t = router_submit(router, model, on_answer, q, &q->a, &waits);
+	if (!waits)
+		q->answers = 1;
+}
+
+static void
+turn(void)
+{
+	for (int i = 0; i < 5; i++)
+		loop_once(loop, 0);
+}
+
+static int
+setup(void **state)
+{
+	static char *ids[] = {"a", "b", "c"};
+
+	(void)state;
+	nengines = 0;
+	loop = loop_new();
+	bus = bus_new();
+	metrics = metrics_new();
+	memset(models, 0, sizeof(models));
+	conf = calloc(1, sizeof(*conf));
+	for (size_t i = 0; i < 3; i++) {
+		models[i].id = ids[i];
+		model_list[i] = &models[i];
+	}
+	conf->models = model_list;
+	conf->nmodels = 3;
+	conf->default_model = ids[0];
+	conf->route = ROUTE_SWAP;
+	conf->queue_max = 4;
+	conf->queue_max_wait = 300000;
+	conf->refs = 100;	/* never freed by the code under test: the tree is static */
+	router = router_new_ops(loop, bus, metrics, NULL, conf, &fake_ops);
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	(void)state;
+	router_free(&router);
+	metrics_free(&metrics);
+	bus_free(&bus);
+	loop_free(&loop);
+	free(conf);
+	return 0;
+}
+
+static void
+test_first_request_starts(void **state)
+{
+	struct req q;
+
+	(void)state;
+	submit(&q, NULL);
+	assert_non_null(q.t);
+	assert_int_equal(q.answers, 0);
+	assert_int_equal(router_position(q.t), 1);
+	turn();
+	assert_int_equal(engines[0].starts, 1);
+	assert_streq(router_current(router), "a");
+	set(&engines[0], ENGINE_READY);
+	turn();
+	assert_int_equal(q.answers, 1);
+	assert_int_equal(q.a.refusal, REFUSE_NONE);
+	assert_streq(q.a.model->id, "a");
+	assert_int_equal(router_in_flight(router), 1);
+	router_done(&q.t);
+	assert_int_equal(router_in_flight(router), 0);
+}
+
+static void
+test_left_before_served(void **state)
+{
+	struct req q, q2;
+
+	(void)state;
+	submit(&q, "b");
+	submit(&q2, "b");
+	assert_int_equal(router_position(q2.t), 2);
+	router_done(&q.t);
+	assert_int_equal(router_position(q2.t), 1);
+	router_done(&q2.t);
+	turn();
+	/* No load for nobody. */
+	assert_int_equal(nengines, 0);
+}
+
+static void
+test_unknown_and_full(void **state)
+{
+	struct req q[6];
+
+	(void)state;
+	submit(&q[0], "nope");
+	assert_null(q[0].t);
+	assert_int_equal(q[0].a.refusal, REFUSE_NOT_FOUND);
+	for (int i = 0; i < 4; i++)
+		submit(&q[i], "a");
+	submit(&q[4], "a");
+	assert_null(q[4].t);
+	assert_int_equal(q[4].a.refusal, REFUSE_QUEUE_FULL);
+	for (int i = 0; i < 4; i++)
+		router_done(&q[i].t);
+}
+
+static void
+test_swap_waits_for_in_flight(void **state)
+{
+	struct req a, b, late;
+
+	(void)state;
+	submit(&a, "a");
+	turn();
+	set(&engines[0], ENGINE_READY);
+	turn();
+	submit(&b, "b");
+	turn();
+	/* a has work and b's patience (0) is over: no more admission to a, nothing cut. */
+	assert_int_equal(engines[0].info.state, ENGINE_DRAINING);
+	assert_true(engines[0].unlimited);
+	submit(&late, "a");
+	assert_int_equal(late.answers, 0);
+	router_done(&a.t);
+	assert_int_equal(engines[0].info.state, ENGINE_STOPPING);
+	turn();
+	assert_int_equal(nengines, 2 - 1);
+	set(&engines[0], ENGINE_STOPPED);
+	turn();
+	assert_int_equal(engines[1].starts, 1);
+	set(&engines[1], ENGINE_READY);
+	turn();
+	assert_int_equal(b.answers, 1);
+	assert_int_equal(router_swaps(router), 1);
+	router_done(&b.t);
+	turn();
+	/* And back for the one who came late. */
+	assert_int_equal(engines[1].info.state, ENGINE_STOPPING);
+	set(&engines[1], ENGINE_STOPPED);
+	turn();
+	set(&engines[0], ENGINE_READY);
+	turn();
+	assert_int_equal(late.answers, 1);
+	router_done(&late.t);
+}
+
+static void
+test_failure_refuses_waiters(void **state)
+{
+	struct req q, q2;
+
+	(void)state;
+	submit(&q, "a");
+	turn();
+	snprintf(engines[0].exit.cause, sizeof(engines[0].exit.cause), "no memory");
+	set(&engines[0], ENGINE_BACKOFF);
+	turn();
+	assert_int_equal(q.answers, 0);
+	set(&engines[0], ENGINE_FAILED);
+	turn();
+	assert_int_equal(q.answers, 1);
+	assert_int_equal(q.a.refusal, REFUSE_FAILED);
+	assert_streq(q.a.cause, "no memory");
+	assert_int_equal(q.a.retry_after, 60);
+	router_done(&q.t);
+	submit(&q2, "a");
+	assert_null(q2.t);
+	assert_int_equal(q2.a.refusal, REFUSE_FAILED);
+	turn();
+	assert_int_equal(engines[0].starts, 1);
+}
+
+static void
+test_requeue_once(void **state)
+{
+	struct req q;
+
+	(void)state;
+	submit(&q, "a");
+	turn();
+	set(&engines[0], ENGINE_READY);
+	turn();
+	set(&engines[0], ENGINE_BACKOFF);
+	assert_true(router_requeue(q.t));
+	assert_int_equal(router_position(q.t), 1);
+	turn();
+	set(&engines[0], ENGINE_READY);
+	turn();
+	assert_int_equal(q.answers, 2);
+	assert_false(router_requeue(q.t));
+	router_done(&q.t);
+}
+
+static int outcomes;
+static struct router_outcome outcome;
+
+static void
+on_outcome(void *arg, const struct router_outcome *o)
+{
+	(void)arg;
+	outcomes++;
+	outcome = *o;
+}
+
+static void
+test_verbs(void **state)
+{
+	struct req q;
+
+	(void)state;
+	outcomes = 0;
+	router_do(router, VERB_LOAD, "b", 0, false, "me", on_outcome, NULL);
+	assert_int_equal(outcomes, 0);
+	turn();
+	assert_int_equal(engines[0].starts, 1);
+	set(&engines[0], ENGINE_READY);
+	turn();
+	assert_int_equal(outcomes, 1);
+	assert_true(outcome.ok);
+	/* What is loaded and ready is done at once. */
+	router_do(router, VERB_LOAD, "b", 0, false, "me", on_outcome, NULL);
+	turn();
+	assert_int_equal(outcomes, 2);
+	assert_int_equal(engines[0].starts, 1);
+	/* Another one running: start refuses, load swaps with a bounded drain. */
+	router_do(router, VERB_START, "a", 0, false, NULL, on_outcome, NULL);
+	turn();
+	assert_int_equal(outcomes, 3);
+	assert_int_equal(outcome.refusal, REFUSE_CONFLICT);
+	router_do(router, VERB_LOAD, "a", 0, false, NULL, on_outcome, NULL);
+	turn();
+	assert_int_equal(engines[0].info.state, ENGINE_STOPPING);
+	assert_false(engines[0].unlimited);
+	set(&engines[0], ENGINE_STOPPED);
+	turn();
+	assert_int_equal(engines[1].starts, 1);
+	set(&engines[1], ENGINE_FAILED);
+	turn();
+	assert_int_equal(outcomes, 4);
+	assert_false(outcome.ok);
+	turn();
+	assert_int_equal(engines[1].starts, 1);
+	router_do(router, VERB_LOAD, "nope", 0, false, NULL, on_outcome, NULL);
+	turn();
+	assert_int_equal(outcomes, 5);
+	assert_int_equal(outcome.refusal, REFUSE_NOT_FOUND);
+	/* Stop answers the waiters. */
+	router_do(router, VERB_LOAD, "b", 0, false, NULL, on_outcome, NULL);
+	turn();
+	submit(&q, "b");
+	router_do(router, VERB_STOP, NULL, 0, false, NULL, on_outcome, NULL);
+	assert_int_equal(q.answers, 1);
+	assert_int_equal(q.a.refusal, REFUSE_STOPPED);
+	router_done(&q.t);
+	turn();
+	set(&engines[0], ENGINE_STOPPED);
+	turn();
+	assert_int_equal(outcomes, 7);
+	assert_null(router_current(router));
+	assert_streq(router_last(router), "b");
+	/* Nobody listens any more. */
+	router_do(router, VERB_LOAD, "a", 0, false, NULL, on_outcome, &outcome);
+	router_forget(router, &outcome);
+	turn();
+	set(&engines[1], ENGINE_READY);
+	turn();
+	assert_int_equal(outcomes, 7);
+}
+
+static void
+test_restart_waits_for_a_new_generation(void **state)
+{
+	(void)state;
+	outcomes = 0;
+	router_do(router, VERB_START, NULL, 0, false, NULL, NULL, NULL);
+	turn();
+	set(&engines[0], ENGINE_READY);
+	turn();
+	router_do(router, VERB_RESTART, NULL, 0, true, NULL, on_outcome, NULL);
+	turn();
+	assert_int_equal(engines[0].restarts, 1);
+	assert_int_equal(outcomes, 0);
+	set(&engines[0], ENGINE_STARTING);
+	turn();
+	set(&engines[0], ENGINE_READY);
+	turn();
+	assert_int_equal(outcomes, 1);
+	assert_true(outcome.ok);
+}
+
+static bool ended;
+static void on_end(void *arg) { (void)arg; ended = true; }
+
+static void
+test_shutdown(void **state)
+{
+	struct req q;
+
+	(void)state;
+	ended = false;
+	submit(&q, "a");
+	turn();
+	router_shutdown(router, false, on_end, NULL);
+	assert_int_equal(q.a.refusal, REFUSE_SHUTDOWN);
+	router_done(&q.t);
+	turn();
+	assert_false(ended);
+	router_shutdown(router, true, on_end, NULL);
+	assert_int_equal(engines[0].kills, 1);
+	set(&engines[0], ENGINE_STOPPED);
+	turn();
+	assert_true(ended);
+	submit(&q, "a");
+	assert_int_equal(q.a.refusal, REFUSE_SHUTDOWN);
+}
+
+static void
+test_queue_timeout(void **state)
+{
+	struct req q;
+
+	(void)state;
+	conf->queue_max_wait = 20;
+	submit(&q, "a");
+	for (int i = 0; i < 100 && q.answers == 0; i++)
+		loop_once(loop, 10);
+	assert_int_equal(q.answers, 1);
+	assert_int_equal(q.a.refusal, REFUSE_QUEUE_TIMEOUT);
+	router_done(&q.t);
+}
+
+static void
+test_concurrency_limit(void **state)
+{
+	struct req q[3];
+
+	(void)state;
+	models[0].concurrency_limit = 1;
+	for (int i = 0; i < 3; i++)
+		submit(&q[i], "a");
+	turn();
+	set(&engines[0], ENGINE_READY);
+	turn();
+	assert_int_equal(q[0].answers + q[1].answers + q[2].answers, 1);
+	router_done(&q[0].t);
+	turn();
+	assert_int_equal(q[1].answers, 1);
+	assert_int_equal(q[2].answers, 0);
+	router_done(&q[1].t);
+	turn();
+	assert_int_equal(q[2].answers, 1);
+	router_done(&q[2].t);
+}
+
+int
+main(void)
+{
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		T(test_first_request_starts), T(test_left_before_served), T(test_unknown_and_full),
+		T(test_swap_waits_for_in_flight), T(test_failure_refuses_waiters), T(test_requeue_once),
+		T(test_verbs), T(test_restart_waits_for_a_new_generation), T(test_shutdown),
+		T(test_queue_timeout), T(test_concurrency_limit),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
