@@ -155,7 +155,8 @@ request_done(struct fake_conn *c, uint64_t now)
 	c->idle_since = now;
 	fake_drain(&c->in, c->total);
 	if (c->after != 0 || !c->keep) {
-		shutdown(c->fd, SHUT_WR);
+		if (c->after != 'r')
+			shutdown(c->fd, SHUT_WR);
 		c->phase = CONN_DEAD;
 		return;
 	}
