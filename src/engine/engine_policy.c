@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: ISC
+ * Waits, deadlines, and what an end means. */
+#include "engine/engine_policy.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+uint64_t
+policy_backoff(uint64_t backoff, uint64_t max, int n)
+{
+	uint64_t d = backoff;
+
+	for (int i = 0; i < n && d < UINT64_MAX / 2 && (max == 0 || d < max); i++)
+		d *= 2;
+	return max != 0 && d > max ? max : d;
+}
+
+uint64_t
+policy_probe_delay(uint64_t elapsed)
+{
+	if (elapsed < 1000)
+		return 4;
+	return elapsed / 50 < 1000 ? elapsed / 50 : 1000;
+}
+
+enum policy_deadline
+policy_start_deadline(const struct conf_model *m, uint64_t elapsed, uint64_t quiet_ms)
+{
+	if (m->start_timeout != 0 && elapsed >= m->start_timeout)
+		return DEADLINE_TOTAL;
+	if (!m->external && m->health_check_timeout != 0 && quiet_ms >= m->health_check_timeout)
+		return DEADLINE_QUIET;
+	return DEADLINE_NONE;
+}
+
+static uint64_t
+left(uint64_t deadline, uint64_t past, uint64_t limit)
+{
+	uint64_t l = deadline > past ? deadline - past : 1;
+
+	return deadline != 0 && l < limit ? l : limit;
+}
+
+uint64_t
+policy_deadline_in(const struct conf_model *m, uint64_t elapsed, uint64_t quiet_ms, uint64_t limit)
+{
+	limit = left(m->start_timeout, elapsed, limit);
+	return m->external ? limit : left(m->health_check_timeout, quiet_ms, limit);
+}
+
+/* An engine that hangs still answers our probes: a few ms of CPU each, next to no memory. */
+bool
+policy_alive(const struct policy_use *before, const struct policy_use *now, uint64_t ms)
+{
+	return now->cpu_ms > before->cpu_ms + ms / 20 + 10 || now->rss > before->rss + (1u << 20) ||
+	    now->read_bytes > before->read_bytes + (256u << 10);
+}
+
+const char *
+policy_signal_name(int sig)
+{
+	static const struct {
+		int sig;
+		const char *name;
+	} names[] = {
+		{SIGABRT, "SIGABRT"}, {SIGALRM, "SIGALRM"}, {SIGBUS, "SIGBUS"}, {SIGFPE, "SIGFPE"}, {SIGHUP, "SIGHUP"},
+		{SIGILL, "SIGILL"}, {SIGINT, "SIGINT"}, {SIGKILL, "SIGKILL"}, {SIGPIPE, "SIGPIPE"}, {SIGQUIT, "SIGQUIT"},
+		{SIGSEGV, "SIGSEGV"}, {SIGSYS, "SIGSYS"}, {SIGTERM, "SIGTERM"}, {SIGTRAP, "SIGTRAP"},
+		{SIGUSR1, "SIGUSR1"}, {SIGUSR2, "SIGUSR2"}, {SIGXCPU, "SIGXCPU"}, {SIGXFSZ, "SIGXFSZ"},
+	};
+	static char other[24];
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		if (names[i].sig == sig)
+			return names[i].name;
+	snprintf(other, sizeof(other), "signal %d", sig);
+	return other;
+}
+
+static void
+describe(const struct policy_end *e, char *out, size_t size)
+{
+	if (e->exec_errno != 0) {
+		snprintf(out, size, "cannot run it: %s", e->bad_interpreter ? "its interpreter does not exist" :
+		    strerror(e->exec_errno));
+	} else if (WIFSIGNALED(e->status)) {
+		int sig = WTERMSIG(e->status);
+
+		if (e->by_us)
+			snprintf(out, size, "%s", policy_signal_name(sig));
+		else if (sig == SIGKILL)
+			snprintf(out, size, "SIGKILL, not by us (possible OOM)");
+		else
+			snprintf(out, size, "%s", policy_signal_name(sig));
+	} else if (WEXITSTATUS(e->status) == 0) {
+		snprintf(out, size, e->by_us ? "exit status 0" : "exited 0 unexpectedly");
+	} else {
+		snprintf(out, size, "exit status %d", WEXITSTATUS(e->status));
+	}
+}
+
+void
+policy_judge(const struct policy_end *e, struct policy_verdict *out)
+{
+	out->kind = VERDICT_CRASH;
+	out->reason = policy_oom_line(e->cause) ? REASON_OOM : REASON_CRASH;
+	describe(e, out->text, sizeof(out->text));
+	if (e->exec_errno != 0) {
+		/* Only these two pass by themselves. */
+		bool passing = e->exec_errno == EAGAIN || e->exec_errno == ENOMEM;
+
+		out->kind = passing ? VERDICT_CRASH : VERDICT_FATAL;
+		out->reason = REASON_EXEC_FAILED;
+	} else if (e->port_line && e->starting) {
+		out->kind = e->port_fixed ? VERDICT_FATAL : e->repicks < POLICY_REPICKS ? VERDICT_FREE : VERDICT_CRASH;
+		out->reason = REASON_PORT_BUSY;
+	} else if (e->permanent != REASON_NONE && e->starting) {
+		out->kind = VERDICT_FATAL;
+		out->reason = e->permanent;
+	} else if (WIFEXITED(e->status) && WEXITSTATUS(e->status) == 2 && !e->was_ready) {
+		out->kind = VERDICT_FATAL;
+		out->reason = REASON_CONFIG;
+	}
+}
+
+static bool
+is_path(const char *s)
+{
+	size_t n = strlen(s);
+
+	return s[0] == '/' || strncmp(s, "./", 2) == 0 || strncmp(s, "../", 3) == 0 ||
+	    (n > 5 && strcmp(s + n - 5, ".gguf") == 0);
+}
+
+static bool
+is_missing(const char *s)
+{
+	struct stat st;
+
+	return s != NULL && is_path(s) && stat(s, &st) < 0 && (errno == ENOENT || errno == ENOTDIR);
+}
+
+/* A hub id, a macro left for the engine, or a path inside a container is none of our business. */
+const char *
+policy_missing_model(const struct conf_model *m)
+{
+	if (m->external)
+		return NULL;
+	if (is_missing(m->model))
+		return m->model;
+	if (m->kind == NULL || m->kind->command == NULL)
+		return NULL;
+	for (char **a = m->argv; a != NULL && *a != NULL; a++) {
+		if ((strcmp(*a, "-m") == 0 || strcmp(*a, "--model") == 0) && is_missing(a[1]))
+			return a[1];
+		if (strncmp(*a, "--model=", 8) == 0 && is_missing(*a + 8))
+			return *a + 8;
+	}
+	return NULL;
+}
+
+static int
+by_value(const void *a, const void *b)
+{
+	const uint64_t *x = a, *y = b;
+
+	return *x < *y ? -1 : *x > *y;
+}
+
+uint64_t
+policy_median(const uint64_t *v, size_t n)
+{
+	uint64_t s[16];
+
+	if (n > ARRAY_LEN(s))
+		n = ARRAY_LEN(s);
+	if (n == 0)
+		return 0;
+	memcpy(s, v, n * sizeof(*s));
+	qsort(s, n, sizeof(*s), by_value);
+	return n % 2 == 1 ? s[n / 2] : (s[n / 2 - 1] + s[n / 2]) / 2;
+}

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: ISC
+ * Decisions without effects: how long to wait, what an end means, which line of the output says why. */
+#ifndef ENGINE_ENGINE_POLICY_H
+#define ENGINE_ENGINE_POLICY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "bus/vocab.h"
+#include "conf/conf.h"
+
+/* backoff * 2^n, capped; n counts from 1. */
+uint64_t policy_backoff(uint64_t backoff, uint64_t max, int n);
+/* How long until the next probe, given the time since the spawn. */
+uint64_t policy_probe_delay(uint64_t elapsed);
+
+/* Why a start is over. quiet_ms: since the last sign of life. */
+enum policy_deadline { DEADLINE_NONE, DEADLINE_QUIET, DEADLINE_TOTAL };
+enum policy_deadline policy_start_deadline(const struct conf_model *m, uint64_t elapsed, uint64_t quiet_ms);
+/* Milliseconds until policy_start_deadline may say something else; at most limit. */
+uint64_t policy_deadline_in(const struct conf_model *m, uint64_t elapsed, uint64_t quiet_ms, uint64_t limit);
+
+struct policy_use {
+	uint64_t rss, cpu_ms, read_bytes;
+};
+/* Whether two samples that lie ms apart show work (more than what answering our own probes takes). */
+bool policy_alive(const struct policy_use *before, const struct policy_use *now, uint64_t ms);
+
+/* What is known of an end. */
+struct policy_end {
+	int status;			/* wait status */
+	bool by_us;			/* our SIGKILL or SIGTERM */
+	bool was_ready;			/* ever, with this definition */
+	bool starting;			/* it died before it was ready */
+	int exec_errno;			/* of execve; 0: it ran */
+	bool bad_interpreter;		/* ENOENT, though the file is there */
+	bool port_line;			/* its log says that the port is in use */
+	bool port_fixed;
+	int repicks;			/* ports lost in races so far */
+	enum engine_reason permanent;	/* a permanent line was seen: its reason; else REASON_NONE */
+	const char *cause;		/* picked line or "" */
+};
+struct policy_verdict {
+	enum { VERDICT_CRASH, VERDICT_FATAL, VERDICT_FREE } kind;
+	enum engine_reason reason;
+	char text[96];			/* what happened, for people */
+};
+void policy_judge(const struct policy_end *e, struct policy_verdict *out);
+
+#define POLICY_REPICKS 3
+
+/* "SIGSEGV"; "signal 42". Static or in a static buffer. */
+const char *policy_signal_name(int sig);
+
+/* Level of a line of engine output: ' ', 'W' or 'E'. */
+char policy_level(const char *s, size_t n);
+/* Whether a line says that a port is in use. */
+bool policy_port_line(const char *s);
+/* What a permanent line is about. */
+enum engine_reason policy_permanent_reason(const char *s);
+/* Whether a line speaks of memory that ran out. */
+bool policy_oom_line(const char *s);
+/* A model path that must exist and does not: the path (borrowed from m), else NULL. */
+const char *policy_missing_model(const struct conf_model *m);
+
+/* The median of n values; 0 when there is none. */
+uint64_t policy_median(const uint64_t *v, size_t n);
+
+/* Patterns: extended regexes, each with a literal that every match must hold, so that most lines cost one search. */
+struct policy_patterns;
+/* NULL list: matches nothing. Bad ones are skipped. Owned by caller. */
+struct policy_patterns *policy_patterns_new(const char *const *list);
+void policy_patterns_free(struct policy_patterns **pp);
+/* The index of the first that matches, or -1. */
+int policy_match(const struct policy_patterns *p, const char *line);
+/* Progress in per mille from the first that matches: one group is percent, two are done and total. -1: none. */
+int policy_progress(const struct policy_patterns *p, const char *line);
+/* The literal that pattern must hold, "" when none can be told (for tests). */
+void policy_literal(const char *pattern, char *out, size_t size);
+/* The line that says why: of lines[0..n) (oldest first) the newest that matches the most telling pattern; else the
+ * newest error-like one; else the newest that is not empty; NULL when there is none. */
+const char *policy_cause(const struct policy_patterns *p, const char *const *lines, size_t n);
+
+#endif

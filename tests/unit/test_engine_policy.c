@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: ISC */
+#include "unit.h"
+
+#include <errno.h>
+#include <signal.h>
+
+#include "engine/engine_policy.h"
+
+#define EXITED(n) ((n) << 8)
+
+static void
+test_times(void **state)
+{
+	struct conf_model m = {.health_check_timeout = 30000, .start_timeout = 600000};
+
+	(void)state;
+	assert_int_equal(policy_backoff(1000, 60000, 1), 2000);
+	assert_int_equal(policy_backoff(1000, 60000, 2), 4000);
+	assert_int_equal(policy_backoff(1000, 60000, 3), 8000);
+	assert_int_equal(policy_backoff(1000, 60000, 40), 60000);
+	assert_int_equal(policy_backoff(0, 60000, 40), 0);
+	assert_true(policy_backoff(1000, 0, 200) > 60000);
+	assert_int_equal(policy_probe_delay(0), 4);
+	assert_int_equal(policy_probe_delay(1000), 20);
+	assert_int_equal(policy_probe_delay(10000), 200);
+	assert_int_equal(policy_probe_delay(500000), 1000);
+	assert_int_equal(policy_start_deadline(&m, 29999, 29999), DEADLINE_NONE);
+	assert_int_equal(policy_start_deadline(&m, 40000, 30000), DEADLINE_QUIET);
+	assert_int_equal(policy_start_deadline(&m, 600000, 0), DEADLINE_TOTAL);
+	assert_int_equal(policy_deadline_in(&m, 100, 29900, 500), 100);
+	assert_int_equal(policy_deadline_in(&m, 100, 0, 500), 500);
+	m.external = true;
+	assert_int_equal(policy_start_deadline(&m, 40000, 40000), DEADLINE_NONE);
+	m.start_timeout = 0;
+	assert_int_equal(policy_start_deadline(&m, 4000000, 4000000), DEADLINE_NONE);
+	assert_int_equal(policy_deadline_in(&m, 100, 29900, 500), 500);
+}
+
+static void
+test_alive(void **state)
+{
+	struct policy_use a = {100 << 20, 1000, 5000}, b = a;
+
+	(void)state;
+	assert_false(policy_alive(&a, &b, 500));
+	b.cpu_ms += 20;		/* our own probes */
+	assert_false(policy_alive(&a, &b, 500));
+	b.cpu_ms += 200;
+	assert_true(policy_alive(&a, &b, 500));
+	b = a;
+	b.rss += 2 << 20;
+	assert_true(policy_alive(&a, &b, 500));
+	b = a;
+	b.rss -= 2 << 20;
+	assert_false(policy_alive(&a, &b, 500));
+	b.read_bytes += 1 << 20;
+	assert_true(policy_alive(&a, &b, 500));
+}
+
+static struct policy_verdict
+judge(struct policy_end e)
+{
+	struct policy_verdict v;
+
+	if (e.cause == NULL)
+		e.cause = "";
+	policy_judge(&e, &v);
+	return v;
+}
+
+static void
+test_judge(void **state)
+{
+	struct policy_verdict v;
+
+	(void)state;
+	v = judge((struct policy_end){.status = EXITED(1), .starting = true});
+	assert_int_equal(v.kind, VERDICT_CRASH);
+	assert_streq(v.text, "exit status 1");
+	v = judge((struct policy_end){.status = EXITED(0), .was_ready = true});
+	assert_int_equal(v.kind, VERDICT_CRASH);
+	assert_streq(v.text, "exited 0 unexpectedly");
+	v = judge((struct policy_end){.status = EXITED(2), .starting = true});
+	assert_int_equal(v.kind, VERDICT_FATAL);
+	assert_int_equal(v.reason, REASON_CONFIG);
+	v = judge((struct policy_end){.status = EXITED(2), .was_ready = true});
+	assert_int_equal(v.kind, VERDICT_CRASH);
+	v = judge((struct policy_end){.status = SIGKILL});
+	assert_streq(v.text, "SIGKILL, not by us (possible OOM)");
+	assert_int_equal(v.kind, VERDICT_CRASH);
+	v = judge((struct policy_end){.status = SIGSEGV});
+	assert_streq(v.text, "SIGSEGV");
+	v = judge((struct policy_end){.status = EXITED(127), .exec_errno = EACCES});
+	assert_int_equal(v.kind, VERDICT_FATAL);
+	assert_int_equal(v.reason, REASON_EXEC_FAILED);
+	assert_non_null(strstr(v.text, "Permission denied"));
+	v = judge((struct policy_end){.status = EXITED(127), .exec_errno = ENOENT, .bad_interpreter = true});
+	assert_non_null(strstr(v.text, "interpreter"));
+	v = judge((struct policy_end){.status = EXITED(127), .exec_errno = EAGAIN});
+	assert_int_equal(v.kind, VERDICT_CRASH);
+	v = judge((struct policy_end){.status = EXITED(1), .starting = true, .port_line = true});
+	assert_int_equal(v.kind, VERDICT_FREE);
+	v = judge((struct policy_end){.status = EXITED(1), .starting = true, .port_line = true, .repicks = 3});
+	assert_int_equal(v.kind, VERDICT_CRASH);
+	v = judge((struct policy_end){.status = EXITED(1), .starting = true, .port_line = true, .port_fixed = true});
+	assert_int_equal(v.kind, VERDICT_FATAL);
+	assert_int_equal(v.reason, REASON_PORT_BUSY);
+	v = judge((struct policy_end){.status = EXITED(1), .starting = true, .permanent = REASON_MODEL_MISSING});
+	assert_int_equal(v.kind, VERDICT_FATAL);
+	assert_int_equal(v.reason, REASON_MODEL_MISSING);
+	v = judge((struct policy_end){.status = SIGABRT, .cause = "libc++abi: Insufficient Memory (00000008)"});
+	assert_int_equal(v.reason, REASON_OOM);
+}
+
+static char
+level(const char *s)
+{
+	return policy_level(s, strlen(s));
+}
+
+static void
+test_levels(void **state)
+{
+	(void)state;
+	assert_int_equal(level("2026-01-01 10:00:00,123 - ERROR - generation thread died"), 'E');
+	assert_int_equal(level("2026-01-01 10:00:00,123 - INFO - Starting httpd, no error at all"), ' ');
+	assert_int_equal(level("0.00.489.804 I srv init: ready"), ' ');
+	assert_int_equal(level("0.00.489.804 W srv init: slow"), 'W');
+	assert_int_equal(level("0.00.489.804 E srv init: bad"), 'E');
+	assert_int_equal(level("Traceback (most recent call last):"), 'E');
+	assert_int_equal(level("ValueError: No safetensors found"), 'E');
+	assert_int_equal(level("error: invalid argument: --x"), 'E');
+	assert_int_equal(level("UserWarning: something"), 'W');
+	assert_int_equal(level("I am fine"), ' ');
+	assert_int_equal(level("terrors of the deep"), ' ');
+	assert_int_equal(level(""), ' ');
+}
+
+static void
+expect_literal(const char *re, const char *want)
+{
+	char got[48];
+
+	policy_literal(re, got, sizeof(got));
+	assert_streq(got, want);
+}
+
+static void
+test_literals(void **state)
+{
+	(void)state;
+	expect_literal("generation thread died", "generation thread died");
+	expect_literal("Exception in thread .*_generate", "Exception in thread ");
+	expect_literal("a|b", "");
+	expect_literal("(abc|def) tail", " tail");
+	expect_literal("\\[metal::malloc\\]", "[metal::malloc]");
+	expect_literal("No module named '?(mlx|vllm)", "No module named ");
+	expect_literal("x{0,3}yz", "yz");
+	expect_literal("[^]a]bc+d", "bc");
+	expect_literal("colou?r", "colo");
+	expect_literal("", "");
+}
+
+static const char *
+cause(const char *kind, const char *const *lines, size_t n)
+{
+	struct policy_patterns *p = policy_patterns_new(conf_kind_find(kind)->cause);
+	const char *c = policy_cause(p, lines, n);
+
+	policy_patterns_free(&p);
+	return c;
+}
+
+static void
+test_causes(void **state)
+{
+	static const char *const llama[] = {"0.00.1 I loading", "error loading model: failed to open GGUF file",
+		"0.00.2 E srv load_model: failed to load model, '/x.gguf'", "exiting due to model loading error"};
+	static const char *const plain[] = {"one", "Error: two", "three", ""};
+	static const char *const dull[] = {"one", "two", ""};
+
+	(void)state;
+	assert_ptr_equal(cause("llama-server", llama, 4), llama[1]);
+	assert_ptr_equal(policy_cause(NULL, plain, 4), plain[1]);
+	assert_ptr_equal(policy_cause(NULL, dull, 3), dull[1]);
+	assert_null(policy_cause(NULL, dull, 0));
+}
+
+/* Each pattern of each kind compiles, and its literal does not hide a match. */
+static void
+test_patterns(void **state)
+{
+	static const char *const fetch = "Fetching 9 files:  44%|####      | 4/9 [00:10<00:12]";
+	struct policy_patterns *p = policy_patterns_new(conf_kind_find("mlx_lm")->progress);
+	static const char *const two[] = {"([0-9]+) of ([0-9]+)", NULL}, *const bad[] = {"(", "ok", NULL};
+
+	(void)state;
+	assert_int_equal(policy_progress(p, fetch), 440);
+	assert_int_equal(policy_progress(p, "Fetching nothing"), -1);
+	policy_patterns_free(&p);
+	p = policy_patterns_new(two);
+	assert_int_equal(policy_progress(p, "loaded 3 of 4 shards"), 750);
+	policy_patterns_free(&p);
+	p = policy_patterns_new(bad);
+	assert_int_equal(policy_match(p, "it is ok"), 0);
+	policy_patterns_free(&p);
+	p = policy_patterns_new(conf_kind_find("mlx_lm")->noise);
+	assert_int_equal(policy_match(p, "127.0.0.1 - - [d] \"GET /v1/models HTTP/1.1\" 200 -"), 0);
+	assert_int_equal(policy_match(p, "127.0.0.1 - - [d] \"POST /v1/chat/completions HTTP/1.1\" 200 -"), -1);
+	policy_patterns_free(&p);
+	assert_null(p);
+	assert_true(policy_port_line("OSError: [Errno 98] Address already in use"));
+	assert_int_equal(policy_permanent_reason("error: invalid argument: --x"), REASON_CONFIG);
+	assert_int_equal(policy_permanent_reason("RepositoryNotFoundError"), REASON_MODEL_MISSING);
+}
+
+static void
+test_missing_model(void **state)
+{
+	char dash_m[] = "-m", gone[] = "/nonexistent/x.gguf", hub[] = "org/model", here[] = "/";
+	char *argv[] = {dash_m, gone, NULL};
+	struct conf_model m = {.kind = conf_kind_find("llama-server"), .model = gone};
+
+	(void)state;
+	assert_streq(policy_missing_model(&m), gone);
+	m.model = hub;
+	assert_null(policy_missing_model(&m));
+	m.model = here;
+	assert_null(policy_missing_model(&m));
+	m.model = NULL;
+	m.argv = argv;
+	assert_streq(policy_missing_model(&m), gone);
+	m.external = true;
+	assert_null(policy_missing_model(&m));
+}
+
+static void
+test_median(void **state)
+{
+	const uint64_t v[] = {9, 1, 5, 7};
+
+	(void)state;
+	assert_int_equal(policy_median(v, 0), 0);
+	assert_int_equal(policy_median(v, 1), 9);
+	assert_int_equal(policy_median(v, 3), 5);
+	assert_int_equal(policy_median(v, 4), 6);
+	assert_streq(policy_signal_name(SIGTERM), "SIGTERM");
+	assert_non_null(strstr(policy_signal_name(63), "63"));
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_times), cmocka_unit_test(test_alive), cmocka_unit_test(test_judge),
+		cmocka_unit_test(test_levels), cmocka_unit_test(test_literals), cmocka_unit_test(test_causes),
+		cmocka_unit_test(test_patterns), cmocka_unit_test(test_missing_model), cmocka_unit_test(test_median),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
