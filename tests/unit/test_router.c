@@ -135,7 +135,7 @@ turn(void)
 static int
 setup(void **state)
 {
-	static char *ids[] = {"a", "b", "c"};
+	static char ids[3][2] = {"a", "b", "c"};
 
 	(void)state;
 	nengines = 0;
