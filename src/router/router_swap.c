@@ -100,6 +100,10 @@ swap_step(struct router *r)
 			return;
 		break;
 	case ENGINE_DRAINING:
+		/* Wanted again before anything was done to it: it goes on. */
+		if (!r->eng->info(to->engine)->wanted)
+			swap_started(r, to);
+		return;
 	case ENGINE_STOPPING:
 		return;
 	case ENGINE_FAILED:
