@@ -18,10 +18,11 @@ struct deferred {
 
 struct loop {
 	struct event_base *base;
-	struct event defer_ev;
+	struct event once_ev;	/* ends a loop_once */
 	struct deferred *defer;	/* (owned) in order */
 	size_t ndefer, capdefer;
-	bool has_closed;
+	char *scratch;		/* (owned) NULL until asked for */
+	bool has_closed, stop;
 };
 
 static void
@@ -48,11 +49,11 @@ run_deferred(struct loop *l)
 }
 
 static void
-on_defer(evutil_socket_t fd, short what, void *arg)
+on_once(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd;
 	(void)what;
-	run_deferred(arg);
+	(void)arg;
 }
 
 struct loop *
@@ -70,10 +71,7 @@ loop_new(void)
 	event_config_free(cfg);
 	if (l->base == NULL)
 		goto fail;
-	/* Two priorities: deferred work runs after the callbacks of its turn. */
-	event_base_priority_init(l->base, 2);
-	event_assign(&l->defer_ev, l->base, -1, 0, on_defer, l);
-	event_priority_set(&l->defer_ev, 1);
+	evtimer_assign(&l->once_ev, l->base, on_once, l);
 #ifdef EV_CLOSED
 	l->has_closed = (event_base_get_features(l->base) & EV_FEATURE_EARLY_CLOSE) != 0;
 #endif
@@ -91,22 +89,33 @@ loop_free(struct loop **lp)
 	if (l == NULL)
 		return;
 	run_deferred(l);
-	event_del(&l->defer_ev);
+	event_del(&l->once_ev);
 	event_base_free(l->base);
 	free(l->defer);
+	free(l->scratch);
 	free(l);
 	*lp = NULL;
 }
 
+/* Turn by turn, so that deferred work runs right after the callbacks of its turn; an event of lower priority would wait
+ * for as long as sockets are busy. */
 void
 loop_run(struct loop *l)
 {
-	event_base_loop(l->base, EVLOOP_NO_EXIT_ON_EMPTY);
+	l->stop = false;
+	run_deferred(l);
+	while (!l->stop) {
+		if (event_base_loop(l->base, EVLOOP_ONCE | EVLOOP_NO_EXIT_ON_EMPTY) < 0)
+			break;
+		if (l->ndefer != 0)
+			run_deferred(l);
+	}
 }
 
 void
 loop_stop(struct loop *l)
 {
+	l->stop = true;
 	event_base_loopbreak(l->base);
 }
 
@@ -121,9 +130,24 @@ loop_once(struct loop *l, int ms)
 {
 	struct timeval tv = {ms / 1000, (ms % 1000) * 1000};
 
+	if (l->ndefer != 0) {
+		run_deferred(l);
+		ms = 0;
+	}
 	if (ms > 0)
-		event_base_loopexit(l->base, &tv);
+		event_add(&l->once_ev, &tv);
 	event_base_loop(l->base, ms == 0 ? EVLOOP_NONBLOCK : EVLOOP_ONCE);
+	if (ms > 0)
+		event_del(&l->once_ev);
+	run_deferred(l);
+}
+
+char *
+loop_scratch(struct loop *l)
+{
+	if (l->scratch == NULL)
+		l->scratch = xmalloc(LOOP_SCRATCH);
+	return l->scratch;
 }
 
 void
@@ -134,7 +158,6 @@ loop_defer(struct loop *l, void (*fn)(void *), void *arg)
 		l->defer = xreallocarray(l->defer, l->capdefer, sizeof(*l->defer));
 	}
 	l->defer[l->ndefer++] = (struct deferred){fn, arg};
-	event_active(&l->defer_ev, EV_TIMEOUT, 1);
 }
 
 void

@@ -29,6 +29,11 @@ void loop_defer(struct loop *l, void (*fn)(void *), void *arg);
 /* Forgets what was deferred for arg. */
 void loop_undefer(struct loop *l, void *arg);
 
+/* Memory that a callback of the loop may read into; whoever is called from there must not use it too. LOOP_SCRATCH bytes,
+ * borrowed. */
+#define LOOP_SCRATCH 65536
+char *loop_scratch(struct loop *l);
+
 /* A one-shot timer on the monotonic clock. */
 struct timer {
 	struct event ev;

@@ -29,6 +29,8 @@ struct http_xfer_ops {
 	void (*head)(void *arg, const struct http_head *h);
 	/* Decoded body bytes, borrowed. */
 	void (*body)(void *arg, const char *p, size_t n);
+	/* No more bytes for now: what was collected may be sent on. Not called right before end or fail. May be NULL. */
+	void (*idle)(void *arg);
 	/* The message is complete by its own framing. The xfer is freed when this returns. */
 	void (*end)(void *arg);
 	/* It failed. received: whether any byte of a response came. The xfer is freed when this returns. */
@@ -46,7 +48,9 @@ size_t http_pool_idle(const struct http_pool *p);
  * called. The callbacks come from the loop, never from inside this call. */
 struct http_xfer *http_xfer_start(struct http_pool *p, const struct http_target *t, const char *head, size_t nhead,
     const char *body, size_t nbody, bool head_request, const struct http_xfer_ops *ops, void *arg);
-/* Stop and go on reading the answer. */
+/* The request asks for an upgrade: a 101 is a final answer. Call right after the start. */
+void http_xfer_allow_upgrade(struct http_xfer *x);
+/* Stop and go on reading the answer. Bytes already read are still delivered. */
 void http_xfer_pause(struct http_xfer *x);
 void http_xfer_resume(struct http_xfer *x);
 /* Ends it now, closing its connection; no callback. Accepts NULL, nulls. Must not be called from inside end or fail. */

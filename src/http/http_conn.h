@@ -85,6 +85,9 @@ size_t http_reply_body(struct http_req *req, const void *p, size_t n);
 #define HTTP_HIGH_WATER (256 * 1024)
 #define HTTP_LOW_WATER (64 * 1024)
 void http_reply_flush(struct http_req *req);
+/* From now on small pieces are collected until http_reply_flush or the end (or 16 KiB): for who knows when a burst is
+ * over. */
+void http_reply_cork(struct http_req *req);
 /* Completes the answer; the request is freed and must not be used again (no gone call). */
 void http_reply_end(struct http_req *req);
 /* Ends it uncleanly: what is queued goes out, but no final chunk, then the connection closes. Frees like reply_end. */

@@ -40,8 +40,8 @@ struct http_head {
 	bool keep_alive;		/* the peer allows another message on this connection */
 	bool expect_continue;		/* Expect: 100-continue */
 	bool upgrade;			/* Connection: upgrade with an Upgrade field */
-	struct http_field fields[HTTP_MAX_FIELDS];
 	size_t nfields;
+	struct http_field fields[HTTP_MAX_FIELDS];	/* last: a copy may hold only those in use */
 };
 
 /* ASCII case-insensitive compare of n bytes; no locale has a say in it. */
