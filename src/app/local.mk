@@ -1,5 +1,9 @@
 noinst_LIBRARIES += libapp.a
-libapp_a_SOURCES = src/app/cmd.h src/app/cmd_main.c
+libapp_a_SOURCES = \
+	src/app/cmd.h src/app/cmd_priv.h \
+	src/app/cmd_ask.c src/app/cmd_call.c src/app/cmd_check.c src/app/cmd_ctl.c src/app/cmd_list.c \
+	src/app/cmd_logs.c src/app/cmd_main.c src/app/cmd_opts.c src/app/cmd_paths.c src/app/cmd_progress.c \
+	src/app/cmd_status.c src/app/cmd_status_text.c src/app/cmd_table.c
 libapp_a_SOURCES += \
 	src/app/cmd_serve.c src/app/cmd_serve.h src/app/cmd_top.c \
 	src/app/daemon.c src/app/daemon.h \
