@@ -80,7 +80,9 @@ enum ui_message { UI_MSG_INFO, UI_MSG_WARN, UI_MSG_ERROR };
 void ui_message(struct ui *u, enum ui_message level, const char *text, uint64_t now);
 /* An action was sent / answered: the same key again says "pending" meanwhile. */
 void ui_pending(struct ui *u, enum ui_intent_kind kind, bool on);
-/* How many log lines from the end the log pane can show, and the sources it wants: what the caller should fetch. */
+/* From now on no action leaves it (the core speaks another protocol). */
+void ui_set_read_only(struct ui *u);
+/* The sources the log pane shows, 1 << enum log_source. */
 unsigned ui_log_mask(const struct ui *u);
 
 #endif

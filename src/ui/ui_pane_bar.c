@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: ISC
+ * The message row and the key bar. The bar is made from the key table; what does not fit is dropped from its end, Help
+ * and Quit never. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/text.h"
+#include "ui/ui_head.h"
+
+static uint64_t
+message_time(enum ui_message level)
+{
+	return level == UI_MSG_INFO ? 4000 : level == UI_MSG_WARN ? 8000 : UINT64_MAX;
+}
+
+static bool
+message_alive(const struct ui_state *s, uint64_t now)
+{
+	uint64_t t = message_time(s->msg.level);
+
+	return s->msg.at != 0 && (t == UINT64_MAX || now < s->msg.at + t);
+}
+
+/* A core that has said nothing since an action was sent. */
+static bool
+waiting_text(const struct ui_state *s, char *out, size_t size, uint64_t now)
+{
+	for (int i = 0; i <= UI_KILL; i++) {
+		uint64_t ms = now > s->pending[i].since ? now - s->pending[i].since : 0;
+
+		if (s->pending[i].on && ms > 1000 && s->pending[i].seq == s->view_seq && s->link == UI_LINK_UP) {
+			snprintf(out, size, "%s: waiting for the supervisor, %llu.%llu s", ui_intent_word((enum ui_intent_kind)i),
+			    (unsigned long long)(ms / 1000), (unsigned long long)(ms / 100 % 10));
+			return true;
+		}
+	}
+	return false;
+}
+
+static void
+search_text(const struct ui_state *s, char *out, size_t size, const struct view_log *log)
+{
+	char oldest[16];
+
+	if (view_log_count(log) > 0)
+		ui_wall_time(oldest, sizeof(oldest), view_log_at(log, 0)->wall_ms);
+	else
+		snprintf(oldest, sizeof(oldest), "-");
+	if (s->lay.narrow)
+		snprintf(out, size, "/%s %d of %d  n N  Esc", s->log.search.text, s->log.hit_n, s->log.hit_of);
+	else
+		snprintf(out, size, "/%s   match %d of %d (oldest line %s)", s->log.search.text, s->log.hit_n, s->log.hit_of,
+		    oldest);
+}
+
+/* What the row says when nothing was said: true for text that matters enough to borrow the bar of a small screen. */
+static bool
+standing_text(const struct ui_state *s, char *out, size_t size, enum ui_role *role, const struct view *v,
+    const struct ui_link_state *link)
+{
+	const struct view_engine *e = view_current(v);
+	char clock[16];
+
+	out[0] = '\0';
+	switch (s->screen) {
+	case SCREEN_SWAPPING:
+		if (v->swap_who != NULL)
+			snprintf(out, size, "swap requested by %s", v->swap_who);
+		return v->swap_who != NULL;
+	case SCREEN_BACKOFF:
+	case SCREEN_FAILED:
+		if (e != NULL && e->cause != NULL)
+			snprintf(out, size, "cause: %s", e->cause);
+		*role = s->screen == SCREEN_FAILED ? ROLE_BAD : ROLE_WARN;
+		return false;
+	case SCREEN_LINK_DOWN:
+		ui_wall_time(clock, sizeof(clock), clock_wall_ms() - head_since(clock_ms(), link->since));
+		if (v->version != NULL)
+			snprintf(out, size, "lost connection: %s; data is as of %s", link->text != NULL ? link->text : "?", clock);
+		else
+			snprintf(out, size, "no connection: %s", link->text != NULL ? link->text : "?");
+		*role = ROLE_BAD;
+		return false;
+	default:
+		if (v->shutting_down)
+			snprintf(out, size, "%s", v->shutdown_text != NULL ? v->shutdown_text : "the supervisor is ending");
+		return v->shutting_down;
+	}
+}
+
+static bool
+message_text(const struct ui_state *s, char *out, size_t size, enum ui_role *role, const struct view *v,
+    const struct view_log *log, const struct ui_link_state *link, uint64_t now)
+{
+	static const enum ui_role roles[] = {ROLE_TEXT, ROLE_WARN, ROLE_BAD};
+
+	*role = ROLE_TEXT;
+	if (s->prompt != PROMPT_NONE) {
+		if (s->lay.narrow || s->lay.micro)
+			snprintf(out, size, "%s %s_", s->prompt == PROMPT_SEARCH ? "/" : "&", s->edit.text);
+		else
+			snprintf(out, size, "%s: %s_", s->prompt == PROMPT_SEARCH ? "search (~ regex)" :
+			    "filter (! inverts, ~ regex)", s->edit.text);
+		return true;
+	}
+	if (message_alive(s, now)) {
+		snprintf(out, size, "%s", s->msg.text);
+		*role = roles[s->msg.level];
+		return true;
+	}
+	if (waiting_text(s, out, size, now)) {
+		*role = ROLE_WARN;
+		return true;
+	}
+	if (s->log.search.text[0] != '\0' && s->log.hit != 0) {
+		search_text(s, out, size, log);
+		return true;
+	}
+	return standing_text(s, out, size, role, v, link);
+}
+
+static int
+put_item(struct grid *g, int row, int col, int right, enum ui_action a, const char *label)
+{
+	const char *key = ui_binding_of(a)->shown;
+	int need = text_width(key) + 1 + text_width(label);
+
+	if (col + need > right)
+		return 0;
+	grid_put(g, row, col, right - col, ROLE_TITLE, key);
+	grid_put(g, row, col + text_width(key) + 1, right - col, ROLE_TEXT, label);
+	return need;
+}
+
+static bool
+allowed(const struct ui_state *s, enum ui_action a)
+{
+	const struct ui_binding *b = ui_binding_of(a);
+
+	if (s->read_only && s->screen != SCREEN_LINK_DOWN && s->screen != SCREEN_CONNECTING &&
+	    (b->group == GROUP_MODEL || a == ACT_CANCEL))
+		return false;
+	return true;
+}
+
+static void
+key_bar(struct ui_state *s, struct grid *g, int row)
+{
+	bool help = s->screen != SCREEN_LINK_DOWN;
+	const char *fixed = help ? "? Help  q Quit" : "q Quit";
+	int right = g->cols - s->lay.margin - text_width(fixed), col = 1, used;
+
+	if (right < 0)
+		right = 0;
+	for (size_t i = 0; i < ui_nbar_items; i++) {
+		if (ui_bar_items[i].screen != s->screen || !allowed(s, ui_bar_items[i].action))
+			continue;
+		used = put_item(g, row, col, right - 1, ui_bar_items[i].action, ui_bar_items[i].label);
+		if (used == 0)
+			break;
+		col += used + 2;
+	}
+	if (help)
+		right += 2 + put_item(g, row, right, g->cols, ACT_HELP, "Help");
+	put_item(g, row, right, g->cols, ACT_QUIT, "Quit");
+}
+
+static const char *
+mode_hint(const struct ui_state *s)
+{
+	if (s->popup.kind != POPUP_NONE)
+		return ui_popup_hint(s);
+	if (s->prompt != PROMPT_NONE)
+		return "Enter apply  Esc cancel";
+	if (s->log.search.text[0] != '\0' && s->log.hit != 0)
+		return "n Next  N Previous  / Edit  & Filter  Esc Clear";
+	return NULL;
+}
+
+void
+ui_pane_bar(struct ui_state *s, struct grid *g, const struct view *v, const struct view_log *log,
+    const struct ui_link_state *link, uint64_t now)
+{
+	char text[1024];
+	enum ui_role role;
+	const char *hint = mode_hint(s);
+	bool urgent = message_text(s, text, sizeof(text), &role, v, log, link, now);
+	int margin = s->lay.narrow || s->lay.micro ? 0 : 1;
+
+	if (s->lay.msg_row >= 0)
+		grid_put_end(g, s->lay.msg_row, margin, g->cols - margin, role, text);
+	if (s->lay.bar_row < 0)
+		return;
+	if (s->lay.msg_row < 0 && urgent && (hint == NULL || s->popup.kind == POPUP_NONE))
+		grid_put_end(g, s->lay.bar_row, 0, g->cols, role, text);
+	else if (hint != NULL)
+		grid_put_end(g, s->lay.bar_row, 1, g->cols - 1, ROLE_TEXT, hint);
+	else
+		key_bar(s, g, s->lay.bar_row);
+}

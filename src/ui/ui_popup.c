@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: ISC
+ * What all popups have in common: the box, opening, closing, which is which. */
+#include "ui/ui_state.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/text.h"
+
+struct ui_box
+ui_box_draw(struct ui_state *s, struct grid *g, int height, int width, const char *title, const char *footer)
+{
+	struct ui_box b = {.height = height < g->rows ? height : g->rows, .width = width < g->cols ? width : g->cols};
+	int last;
+
+	b.row = (g->rows - b.height) / 2;
+	b.col = (g->cols - b.width) / 2;
+	last = b.row + b.height - 1;
+	for (int r = b.row; r <= last; r++) {
+		grid_fill(g, r, b.col, b.width, ROLE_TEXT, " ");
+		grid_put(g, r, b.col, 1, ROLE_TEXT, s->g->v);
+		grid_put(g, r, b.col + b.width - 1, 1, ROLE_TEXT, s->g->v);
+	}
+	grid_fill(g, b.row, b.col, b.width, ROLE_TEXT, s->g->h);
+	grid_fill(g, last, b.col, b.width, ROLE_TEXT, s->g->h);
+	grid_put(g, b.row, b.col, 1, ROLE_TEXT, s->g->tl);
+	grid_put(g, b.row, b.col + b.width - 1, 1, ROLE_TEXT, s->g->tr);
+	grid_put(g, last, b.col, 1, ROLE_TEXT, s->g->bl);
+	grid_put(g, last, b.col + b.width - 1, 1, ROLE_TEXT, s->g->br);
+	if (b.width > 6) {
+		char t[160];
+
+		snprintf(t, sizeof(t), " %s ", title);
+		grid_put(g, b.row, b.col + 2, b.width - 3, ROLE_TITLE, t);
+		snprintf(t, sizeof(t), " %s ", footer);
+		grid_put(g, last, b.col + 2, b.width - 3, ROLE_TEXT, t);
+	}
+	return b;
+}
+
+void
+ui_popup_open(struct ui_state *s, enum ui_popup_kind kind, const char *model, uint64_t id, uint64_t now)
+{
+	memset(&s->popup, 0, sizeof(s->popup));
+	s->popup.kind = kind;
+	s->popup.opened = now;
+	s->popup.id = id;
+	snprintf(s->popup.model, sizeof(s->popup.model), "%s", model != NULL ? model : "");
+}
+
+void
+ui_popup_close(struct ui_state *s)
+{
+	memset(&s->popup, 0, sizeof(s->popup));
+}
+
+void
+ui_popup_check(struct ui_state *s, const struct view *v, uint64_t now)
+{
+	const struct view_engine *e = view_engine_find(v, s->popup.model);
+	bool on = e != NULL && (e->state == ENGINE_READY || e->state == ENGINE_DRAINING || e->state == ENGINE_STARTING);
+
+	switch (s->popup.kind) {
+	case POPUP_STOP:
+	case POPUP_RESTART:
+		if (on)
+			return;
+		ui_say(s, UI_MSG_WARN, now, "%s is %s now", e != NULL ? e->name : "the model",
+		    e != NULL ? engine_state_name(e->state) : "gone");
+		break;
+	case POPUP_CANCEL:
+		if (view_request_find(v, s->popup.id) != NULL)
+			return;
+		ui_say(s, UI_MSG_INFO, now, "request %llu has ended", (unsigned long long)s->popup.id);
+		break;
+	default:
+		return;
+	}
+	ui_popup_close(s);
+}
+
+void
+ui_popup_draw(struct ui_state *s, struct grid *g, const struct view *v)
+{
+	if (s->popup.kind == POPUP_PICKER)
+		ui_picker_draw(s, g, v);
+	else if (s->popup.kind == POPUP_HELP)
+		ui_help_draw(s, g);
+	else
+		ui_confirm_draw(s, g, v);
+}
+
+void
+ui_popup_key(struct ui_state *s, int key, const struct view *v, uint64_t now, struct ui_intent *out)
+{
+	if (s->popup.kind == POPUP_PICKER)
+		ui_picker_key(s, key, v, now, out);
+	else if (s->popup.kind == POPUP_HELP)
+		ui_help_key(s, key);
+	else
+		ui_confirm_key(s, key, now, out);
+}
+
+const char *
+ui_popup_hint(const struct ui_state *s)
+{
+	switch (s->popup.kind) {
+	case POPUP_PICKER:
+		return "Enter swap  Esc cancel  Up/Down move  Tab all/configured";
+	case POPUP_HELP:
+		return s->popup.pages > 1 ? "Esc close  PgDn more" : "Esc close";
+	case POPUP_QUIT:
+		return "d detach  s stop and quit  Esc cancel";
+	case POPUP_STOP:
+		return "y stop  n/Esc/Enter cancel";
+	case POPUP_RESTART:
+	case POPUP_FORCE:
+		return "y restart  n/Esc/Enter cancel";
+	default:
+		return "y cancel the request  n/Esc/Enter keep it";
+	}
+}

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: ISC
+ * The popups that ask. They open on Cancel, name the consequence with live numbers, and take no answer in their first
+ * moments, so that keys typed ahead do no harm. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "ui/ui_head.h"
+
+#define LINES_MAX 8
+
+/* What a popup says: long for a normal screen, short for a small one. */
+struct words {
+	const char *title, *footer, *small_footer;
+	char lines[LINES_MAX][320];
+	int n;
+	int buttons;	/* line of the buttons; -1: none */
+	int width, small_width;
+};
+
+static void
+counts(const struct view *v, const char *model, int *in_flight, int *queued, char *drain, size_t size)
+{
+	const struct view_engine *e = view_engine_find(v, model);
+
+	if (e == NULL)
+		e = view_current(v);
+	*in_flight = e != NULL ? e->in_flight : 0;
+	*queued = e != NULL ? e->queued : 0;
+	text_duration(drain, size, e != NULL ? e->drain_limit : 0, false);
+}
+
+static void
+add(struct words *w, const char *fmt, const char *a)
+{
+	if (w->n < LINES_MAX)
+		snprintf(w->lines[w->n++], sizeof(w->lines[0]), "%s%s", fmt, a);
+}
+
+static void
+buttons(struct words *w, bool small, const char *yes)
+{
+	char t[64];
+
+	snprintf(t, sizeof(t), small ? "[ Cancel ]    y %s" : "          [ Cancel ]      y  %s", yes);
+	w->buttons = w->n;
+	add(w, t, "");
+}
+
+static void
+flight_lines(struct words *w, bool small, int in_flight, int queued, const char *drain, bool restart)
+{
+	char t[160];
+
+	if (small) {
+		snprintf(t, sizeof(t), "%d in flight: %s then cut", in_flight, drain);
+		add(w, t, "");
+		return;
+	}
+	if (in_flight == 1)
+		snprintf(t, sizeof(t), "1 request in flight will be given %s to finish, then cut.", drain);
+	else
+		snprintf(t, sizeof(t), "%d requests in flight will be given %s to finish, then cut.", in_flight, drain);
+	add(w, in_flight > 0 ? t : "No request is in flight.", "");
+	snprintf(t, sizeof(t), "%d queued request%s will %s.", queued, queued == 1 ? "" : "s", restart ? "wait" : "get 503");
+	if (queued > 0)
+		add(w, t, "");
+}
+
+static void
+words_stop(struct words *w, bool small, const struct view *v, const char *model, bool restart)
+{
+	int in_flight, queued;
+	char drain[32], t[400];
+
+	counts(v, model, &in_flight, &queued, drain, sizeof(drain));
+	w->title = restart ? "Restart model" : "Stop model";
+	w->footer = restart ? "y restart  n/Esc/Enter cancel" : "y stop  n/Esc/Enter cancel";
+	w->small_footer = restart ? "y restart  Esc cancel" : "y stop  Esc cancel";
+	if (!small) {
+		snprintf(t, sizeof(t), "%s %s?", restart ? "Restart" : "Stop", head_name(v, model));
+		add(w, t, "");
+		add(w, "", "");
+	}
+	flight_lines(w, small, in_flight, queued, drain, restart);
+	if (!small)
+		add(w, "", "");
+	buttons(w, small, restart ? "Restart" : "Stop");
+}
+
+static void
+words_force(struct words *w, bool small, const struct view *v, const char *model)
+{
+	int in_flight, queued;
+	char drain[32], t[400];
+
+	counts(v, model, &in_flight, &queued, drain, sizeof(drain));
+	w->title = "Force restart";
+	w->footer = "y restart  n/Esc/Enter cancel";
+	w->small_footer = "y restart  Esc cancel";
+	if (small) {
+		snprintf(t, sizeof(t), "SIGKILL, %d in flight cut", in_flight);
+		add(w, t, "");
+	} else {
+		snprintf(t, sizeof(t), "Kill and restart %s?", head_name(v, model));
+		add(w, t, "");
+		add(w, "", "");
+		snprintf(t, sizeof(t), "SIGKILL at once, without drain: %d in flight %s cut.", in_flight,
+		    in_flight == 1 ? "is" : "are");
+		add(w, t, "");
+		add(w, "", "");
+	}
+	buttons(w, small, "Restart");
+}
+
+static void
+words_cancel(struct words *w, bool small, const struct view *v, uint64_t id)
+{
+	const struct view_request *r = view_request_find(v, id);
+	char t[400];
+
+	w->title = "Cancel request";
+	w->footer = "y cancel it  n/Esc/Enter keep it";
+	w->small_footer = "y cancel it  Esc keep it";
+	snprintf(t, sizeof(t), "Cancel request %llu%s%s?", (unsigned long long)id,
+	    r != NULL && r->client != NULL ? " of " : "", r != NULL && r->client != NULL ? r->client : "");
+	add(w, t, "");
+	if (!small)
+		add(w, "", "");
+	snprintf(t, sizeof(t), small ? "[ Keep ]    y Cancel it" : "          [ Keep it ]     y  Cancel it");
+	w->buttons = w->n;
+	add(w, t, "");
+}
+
+static void
+words_quit(struct words *w, bool small, const struct view *v)
+{
+	int in_flight, queued;
+	char drain[32], t[160];
+
+	counts(v, "", &in_flight, &queued, drain, sizeof(drain));
+	w->title = "Quit mai";
+	w->footer = "d detach  s stop and quit  Esc cancel";
+	w->small_footer = "Esc cancel";
+	w->width = 60;
+	if (small) {
+		add(w, "d Detach, keep serving", "");
+		add(w, "s Stop model and quit", "");
+		return;
+	}
+	add(w, "The supervisor and its model run in this terminal.", "");
+	add(w, "", "");
+	add(w, "  d  Detach: keep serving in background (mai attach)", "");
+	if (in_flight > 0)
+		snprintf(t, sizeof(t), "  s  Stop the model and quit (%d in flight, %s drain)", in_flight, drain);
+	else
+		snprintf(t, sizeof(t), "  s  Stop the model and quit");
+	add(w, t, "");
+	add(w, "  Esc  Cancel", "");
+}
+
+void
+ui_confirm_draw(struct ui_state *s, struct grid *g, const struct view *v)
+{
+	struct words w = {.buttons = -1, .width = 64, .small_width = 36};
+	bool small = g->cols < 66 || g->rows < 14;
+	struct ui_box b;
+	const char *button;
+
+	if (s->popup.kind == POPUP_QUIT)
+		words_quit(&w, small, v);
+	else if (s->popup.kind == POPUP_FORCE)
+		words_force(&w, small, v, s->popup.model);
+	else if (s->popup.kind == POPUP_CANCEL)
+		words_cancel(&w, small, v, s->popup.id);
+	else
+		words_stop(&w, small, v, s->popup.model, s->popup.kind == POPUP_RESTART);
+	b = ui_box_draw(s, g, w.n + 2, small ? w.small_width : w.width, w.title, small ? w.small_footer : w.footer);
+	for (int i = 0; i < w.n && i < b.height - 2; i++) {
+		grid_put_end(g, b.row + 1 + i, b.col + 2, b.width - 4, i == 0 && !small ? ROLE_TITLE : ROLE_TEXT, w.lines[i]);
+		button = i == w.buttons ? strchr(w.lines[i], '[') : NULL;
+		if (button != NULL)
+			grid_set_role(g, b.row + 1 + i, b.col + 2 + (int)(button - w.lines[i]),
+			    (int)(strchr(button, ']') - button) + 1, ROLE_SELECT);
+	}
+}
+
+static void
+quit_key(struct ui_state *s, int key, uint64_t now, struct ui_intent *out)
+{
+	if (key == 'd') {
+		ui_popup_close(s);
+		ui_send(s, out, UI_DETACH, NULL, 0, now);
+	} else if (key == 's' || key == 3) {
+		ui_popup_close(s);
+		s->quitting = true;
+		ui_send(s, out, UI_QUIT_STOP, NULL, 0, now);
+	} else if (key == UI_K_ESC || key == 'n' || key == 'q' || key == UI_K_ENTER) {
+		ui_popup_close(s);
+	}
+}
+
+void
+ui_confirm_key(struct ui_state *s, int key, uint64_t now, struct ui_intent *out)
+{
+	static const enum ui_intent_kind kinds[] = {[POPUP_STOP] = UI_STOP, [POPUP_RESTART] = UI_RESTART,
+		[POPUP_FORCE] = UI_FORCE_RESTART, [POPUP_CANCEL] = UI_CANCEL};
+	struct ui_popup p = s->popup;
+
+	if (key == UI_K_ESC) {
+		ui_popup_close(s);
+		return;
+	}
+	if (now < p.opened + UI_ARM_MS)
+		return;
+	if (p.kind == POPUP_QUIT) {
+		quit_key(s, key, now, out);
+		return;
+	}
+	if (key == 'y' || key == 'Y') {
+		ui_popup_close(s);
+		ui_send(s, out, kinds[p.kind], p.kind == POPUP_CANCEL ? NULL : p.model, p.id, now);
+	} else if (key == 'n' || key == 'N' || key == 'q' || key == 3 || key == UI_K_ENTER) {
+		ui_popup_close(s);
+	}
+}

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: ISC
+ * The dashboard's memory, and a frame as the sum of its panes. */
+#include "ui/ui_state.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/text.h"
+
+void
+ui_state_init(struct ui_state *s, const struct ui_opts *o)
+{
+	memset(s, 0, sizeof(*s));
+	s->ascii = o->ascii;
+	s->read_only = o->read_only;
+	s->foreground = o->foreground;
+	s->bell = false;
+	s->g = ui_glyphs(o->ascii);
+	s->rows = 24;
+	s->cols = 80;
+	s->link = UI_LINK_CONNECTING;
+	ui_log_init(&s->log);
+}
+
+void
+ui_state_fini(struct ui_state *s)
+{
+	ui_log_fini(&s->log);
+}
+
+enum ui_screen
+ui_screen_of_engine(const struct view_engine *e)
+{
+	static const enum ui_screen screens[ENGINE_NSTATES] = {
+		[ENGINE_STOPPED] = SCREEN_STOPPED,
+		[ENGINE_STARTING] = SCREEN_STARTING,
+		[ENGINE_READY] = SCREEN_RUNNING,
+		[ENGINE_DRAINING] = SCREEN_STOPPING,
+		[ENGINE_STOPPING] = SCREEN_STOPPING,
+		[ENGINE_BACKOFF] = SCREEN_BACKOFF,
+		[ENGINE_FAILED] = SCREEN_FAILED,
+	};
+
+	return (unsigned)e->state < ENGINE_NSTATES ? screens[e->state] : SCREEN_STOPPED;
+}
+
+enum ui_screen
+ui_screen_of(const struct view *v, enum ui_link link)
+{
+	const struct view_engine *e = view_current(v);
+
+	if (link == UI_LINK_DOWN)
+		return SCREEN_LINK_DOWN;
+	if (link == UI_LINK_CONNECTING && v->version == NULL)
+		return SCREEN_CONNECTING;
+	if (e == NULL)
+		return SCREEN_NONE;
+	if (v->swap_to != NULL)
+		return SCREEN_SWAPPING;
+	return ui_screen_of_engine(e);
+}
+
+const char *
+ui_screen_word(enum ui_screen screen)
+{
+	static const char *const words[SCREEN_N] = {"CONNECTING", "NO MODEL", "RUNNING", "STARTING", "SWAPPING", "STOPPING",
+		"BACKOFF", "FAILED", "STOPPED", "LINK DOWN"};
+
+	return words[screen];
+}
+
+enum ui_role
+ui_screen_role(enum ui_screen screen)
+{
+	static const enum ui_role roles[SCREEN_N] = {ROLE_BUSY, ROLE_MUTED, ROLE_OK, ROLE_BUSY, ROLE_BUSY, ROLE_BUSY,
+		ROLE_WARN, ROLE_BAD, ROLE_MUTED, ROLE_BAD};
+
+	return roles[screen];
+}
+
+void
+ui_short_time(char *out, size_t size, uint64_t ms)
+{
+	char *m;
+
+	text_duration(out, size, ms, false);
+	m = strchr(out, 'h') != NULL ? strchr(out, 'm') : NULL;
+	if (m != NULL)
+		m[1] = '\0';
+}
+
+void
+ui_wall_time(char *out, size_t size, uint64_t wall_ms)
+{
+	time_t t = (time_t)(wall_ms / 1000);
+	struct tm tm;
+
+	if (localtime_r(&t, &tm) == NULL || strftime(out, size, "%H:%M:%S", &tm) == 0)
+		snprintf(out, size, "--:--:--");
+}
+
+void
+ui_say(struct ui_state *s, enum ui_message level, uint64_t now, const char *fmt, ...)
+{
+	va_list ap;
+
+	s->msg.level = level;
+	s->msg.at = now > 0 ? now : 1;
+	va_start(ap, fmt);
+	vsnprintf(s->msg.text, sizeof(s->msg.text), fmt, ap);
+	va_end(ap);
+}
+
+void
+ui_rule(struct ui_state *s, struct grid *g, int row, bool focused, const char *title, const char *note)
+{
+	const char *line = focused ? s->g->heavy : s->g->light;
+	int right = g->cols, used;
+
+	if (row < 0)
+		return;
+	grid_fill(g, row, 0, g->cols, ROLE_MUTED, line);
+	if (note != NULL && text_width(note) + 4 < g->cols / 2 + g->cols / 4) {
+		right = g->cols - 3 - text_width(note);
+		grid_put(g, row, right, 1, ROLE_TEXT, " ");
+		grid_put(g, row, right + 1, g->cols - right - 2, ROLE_TEXT, note);
+		grid_put(g, row, g->cols - 2, 1, ROLE_TEXT, " ");
+	}
+	if (right < 6)
+		return;
+	grid_put(g, row, 1, 1, ROLE_TEXT, " ");
+	used = grid_put_end(g, row, 2, right - 4, focused ? ROLE_TITLE : ROLE_TEXT, title);
+	grid_put(g, row, 2 + used, 1, ROLE_TEXT, " ");
+}
+
+/* A failure shows its error; leaving it goes on following. */
+static void
+follow_failure(struct ui_state *s, const struct view *v, const struct view_log *log)
+{
+	const struct view_engine *e = view_current(v);
+	uint64_t run = 0, now = view_now(v, clock_ms());
+
+	if (s->screen != SCREEN_FAILED) {
+		if (s->log.auto_pause)
+			ui_log_follow(&s->log);
+		return;
+	}
+	if (e == NULL || !s->log.follow)
+		return;
+	if (e->spawned_at != 0 && now > e->spawned_at)
+		run = clock_wall_ms() - (now - e->spawned_at);
+	for (size_t i = view_log_count(log); run == 0 && i-- > 0;) {
+		const struct view_line *l = view_log_at(log, i);
+
+		if (l->source == SOURCE_MAI && strncmp(l->text, "starting ", 9) == 0)
+			run = l->wall_ms;
+	}
+	ui_log_failure(&s->log, log, run);
+}
+
+static void
+note_screen(struct ui_state *s, const struct view *v, const struct view_log *log)
+{
+	enum ui_screen was = s->screen;
+
+	s->screen = ui_screen_of(v, s->link);
+	if (s->screen == SCREEN_FAILED && was != SCREEN_FAILED && was != SCREEN_LINK_DOWN)
+		s->bell = true;
+	if (s->screen != was || (s->screen == SCREEN_FAILED && s->log.follow && s->log.paused_at == 0))
+		follow_failure(s, v, log);
+	s->view_seq = v->seq;
+}
+
+void
+ui_compose(struct ui_state *s, struct grid *g, const struct view *v, const struct view_log *log,
+    const struct ui_link_state *link, uint64_t now)
+{
+	s->link = link->link;
+	s->link_since = link->since;
+	ui_layout(&s->lay, s->cols, s->rows, (int)v->nrequests);
+	g->ascii = s->ascii;
+	grid_size(g, s->lay.rows, s->lay.cols);
+	note_screen(s, v, log);
+	ui_popup_check(s, v, now);
+	ui_pane_head(s, g, v, link, now);
+	ui_pane_requests(s, g, v, now);
+	ui_pane_log(s, g, v, log);
+	ui_pane_bar(s, g, v, log, link, now);
+	if (s->popup.kind != POPUP_NONE)
+		ui_popup_draw(s, g, v);
+}
+
+int
+ui_tick(const struct ui_state *s, const struct view *v, uint64_t now)
+{
+	const struct view_engine *e = view_current(v);
+	uint64_t core = view_now(v, now), life = s->msg.level == UI_MSG_INFO ? 4000 : 8000;
+	int ms = 1000 - (int)(clock_wall_ms() % 1000) + 1;
+
+	if (s->screen == SCREEN_LINK_DOWN || (s->screen == SCREEN_BACKOFF && e != NULL && e->retry_at > core &&
+	    e->retry_at - core < 10 * 1000))
+		ms = ms < 100 ? ms : 100;
+	else if (s->screen == SCREEN_STARTING && e != NULL && e->progress < 0 && e->usual_ms == 0)
+		ms = ms < 250 ? ms : 250;
+	for (int i = 0; i <= UI_KILL; i++)
+		if (s->pending[i].on)
+			ms = ms < 250 ? ms : 250;
+	if (s->msg.at != 0 && s->msg.level != UI_MSG_ERROR && now < s->msg.at + life && s->msg.at + life - now < (uint64_t)ms)
+		ms = (int)(s->msg.at + life - now);
+	return ms > 0 ? ms : 1;
+}

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: ISC
+ * Everything the dashboard remembers between frames, and the panes that compose a frame from it and the view. No curses:
+ * ui.c adds the terminal. */
+#ifndef UI_UI_STATE_H
+#define UI_UI_STATE_H
+
+#include "ui/ui.h"
+#include "ui/ui_glyph.h"
+#include "ui/ui_grid.h"
+#include "ui/ui_keys.h"
+#include "ui/ui_layout.h"
+#include "ui/ui_list.h"
+#include "ui/ui_log.h"
+
+#define UI_ARM_MS 150		/* a popup that asks takes no answer before */
+#define UI_TEXT_MAX 256
+
+enum ui_focus { FOCUS_LOG, FOCUS_REQUESTS };
+
+/* One line being typed. */
+struct ui_edit {
+	char text[UI_TEXT_MAX];
+	size_t len;
+};
+void ui_edit_clear(struct ui_edit *e);
+/* True when the key changed or was meant for the text. */
+bool ui_edit_key(struct ui_edit *e, int key);
+
+enum ui_popup_kind {
+	POPUP_NONE,
+	POPUP_PICKER,
+	POPUP_STOP,
+	POPUP_RESTART,
+	POPUP_FORCE,
+	POPUP_CANCEL,
+	POPUP_QUIT,
+	POPUP_HELP
+};
+
+struct ui_popup {
+	enum ui_popup_kind kind;
+	uint64_t opened;
+	char model[UI_TEXT_MAX];	/* what it is about */
+	uint64_t id;
+	struct ui_edit edit;
+	struct ui_list list;
+	bool configured_only;
+	int page, pages;
+};
+
+enum ui_prompt { PROMPT_NONE, PROMPT_SEARCH, PROMPT_FILTER };
+
+struct ui_state {
+	bool ascii, read_only, foreground;
+	const struct ui_glyphs *g;
+	int rows, cols;
+	struct ui_layout lay;
+	enum ui_screen screen;		/* of the last frame */
+	enum ui_link link;
+	uint64_t link_since;		/* link down: when it broke */
+	enum ui_focus focus;
+	struct ui_list requests;
+	struct ui_log log;
+	struct ui_popup popup;
+	enum ui_prompt prompt;
+	struct ui_edit edit;		/* of the prompt */
+	struct {
+		enum ui_message level;
+		char text[UI_TEXT_MAX];
+		uint64_t at;		/* 0: none */
+	} msg;
+	struct {
+		bool on;
+		uint64_t since, seq;	/* view_seq when it began: unchanged means a silent core */
+	} pending[UI_KILL + 1];
+	uint64_t view_seq;
+	bool quitting;			/* the core was told to end */
+	bool suspend, redraw, bell;
+	bool pasting, pasted;
+	char arg[UI_TEXT_MAX];		/* what intents point into */
+};
+
+void ui_state_init(struct ui_state *s, const struct ui_opts *o);
+void ui_state_fini(struct ui_state *s);
+
+/* What the view is about now. */
+enum ui_screen ui_screen_of(const struct view *v, enum ui_link link);
+
+/* Composes a whole frame into g. */
+void ui_compose(struct ui_state *s, struct grid *g, const struct view *v, const struct view_log *log,
+    const struct ui_link_state *link, uint64_t now);
+/* One key. */
+void ui_handle(struct ui_state *s, int key, const struct view *v, const struct view_log *log, uint64_t now,
+    struct ui_intent *out);
+void ui_say(struct ui_state *s, enum ui_message level, uint64_t now, const char *fmt, ...) PRINTFLIKE(4, 5);
+
+/* When the frame changes without any event: ms from now. */
+int ui_tick(const struct ui_state *s, const struct view *v, uint64_t now);
+
+/* panes ------------------------------------------------------------------------------------------------------------ */
+
+void ui_pane_head(struct ui_state *s, struct grid *g, const struct view *v, const struct ui_link_state *link,
+    uint64_t now);
+void ui_pane_requests(struct ui_state *s, struct grid *g, const struct view *v, uint64_t now);
+void ui_pane_log(struct ui_state *s, struct grid *g, const struct view *v, const struct view_log *log);
+void ui_pane_bar(struct ui_state *s, struct grid *g, const struct view *v, const struct view_log *log,
+    const struct ui_link_state *link, uint64_t now);
+/* A rule with a title at the left and a note at the right (may be NULL). */
+void ui_rule(struct ui_state *s, struct grid *g, int row, bool focused, const char *title, const char *note);
+
+/* popups ----------------------------------------------------------------------------------------------------------- */
+
+void ui_popup_open(struct ui_state *s, enum ui_popup_kind kind, const char *model, uint64_t id, uint64_t now);
+void ui_popup_close(struct ui_state *s);
+/* Closes it with a message when what it is about is gone. */
+void ui_popup_check(struct ui_state *s, const struct view *v, uint64_t now);
+void ui_popup_draw(struct ui_state *s, struct grid *g, const struct view *v);
+void ui_popup_key(struct ui_state *s, int key, const struct view *v, uint64_t now, struct ui_intent *out);
+/* Text of the key bar while it is open. */
+const char *ui_popup_hint(const struct ui_state *s);
+
+void ui_picker_draw(struct ui_state *s, struct grid *g, const struct view *v);
+void ui_picker_key(struct ui_state *s, int key, const struct view *v, uint64_t now, struct ui_intent *out);
+void ui_confirm_draw(struct ui_state *s, struct grid *g, const struct view *v);
+void ui_confirm_key(struct ui_state *s, int key, uint64_t now, struct ui_intent *out);
+void ui_help_draw(struct ui_state *s, struct grid *g);
+void ui_help_key(struct ui_state *s, int key);
+/* An empty box in the middle, at most as large as the screen; its corner and inner size come out. */
+struct ui_box {
+	int row, col, height, width;	/* with the frame */
+};
+struct ui_box ui_box_draw(struct ui_state *s, struct grid *g, int height, int width, const char *title,
+    const char *footer);
+
+/* small things ----------------------------------------------------------------------------------------------------- */
+
+/* "2h14m" of a duration, without seconds from an hour on. */
+void ui_short_time(char *out, size_t size, uint64_t ms);
+/* Local "12:04:31". */
+void ui_wall_time(char *out, size_t size, uint64_t wall_ms);
+/* What a state is called on screen. */
+const char *ui_screen_word(enum ui_screen screen);
+enum ui_role ui_screen_role(enum ui_screen screen);
+/* The engine's state as a screen. */
+enum ui_screen ui_screen_of_engine(const struct view_engine *e);
+/* Sends an intent unless one of the kind is pending. */
+void ui_send(struct ui_state *s, struct ui_intent *out, enum ui_intent_kind kind, const char *model, uint64_t id,
+    uint64_t now);
+/* "restart", for messages. */
+const char *ui_intent_word(enum ui_intent_kind kind);
+
+#endif

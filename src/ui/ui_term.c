@@ -1,0 +1,429 @@
+/* SPDX-License-Identifier: ISC
+ * Curses, kept in one place. */
+#include "ui/ui_term.h"
+
+#include <langinfo.h>
+#include <locale.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <termios.h>
+#include <unistd.h>
+#include <wchar.h>
+
+#include <curses.h>
+#include <term.h>
+
+#include "base/compat.h"
+#include "base/text.h"
+#include "ui/ui_glyph.h"
+#include "ui/ui_keys.h"
+
+#define K_PASTE_BEGIN (KEY_MAX + 1)
+#define K_PASTE_END (KEY_MAX + 2)
+#define PASTE_ON "\033[?2004h"
+#define PASTE_OFF "\033[?2004l"
+
+static const int fatal_signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
+
+/* One terminal per process. */
+static struct {
+	volatile sig_atomic_t open;
+	SCREEN *screen;
+	struct termios saved;
+	struct ui_theme theme;
+	struct grid shown;
+	bool any_key;			/* one was read since the last time there was none */
+	bool paste;
+	char leave[512];		/* what brings the terminal back, for term_emergency */
+	size_t nleave;
+	struct sigaction old[ARRAY_LEN(fatal_signals)];
+} term;
+
+static void
+put_out(const char *s)
+{
+	size_t n = strlen(s);
+
+	while (n > 0) {
+		ssize_t w = write(STDOUT_FILENO, s, n);
+
+		if (w <= 0)
+			return;
+		s += w;
+		n -= (size_t)w;
+	}
+}
+
+static int
+collect(int c)
+{
+	if (term.nleave < sizeof(term.leave))
+		term.leave[term.nleave++] = (char)c;
+	return c;
+}
+
+static void
+remember_leave(void)
+{
+	const char *const all[] = {exit_attribute_mode, keypad_local, cursor_normal, exit_ca_mode};
+
+	term.nleave = 0;
+	for (const char *p = term.paste ? PASTE_OFF : ""; *p != '\0'; p++)
+		collect(*p);
+	for (size_t i = 0; i < ARRAY_LEN(all); i++)
+		if (all[i] != NULL && all[i] != (char *)-1)
+			tputs(all[i], 1, collect);
+}
+
+void
+term_emergency(void)
+{
+	if (!term.open)
+		return;
+	term.open = 0;
+	if (write(STDOUT_FILENO, term.leave, term.nleave) < 0)
+		return;
+	tcsetattr(STDIN_FILENO, TCSANOW, &term.saved);
+}
+
+static void
+on_fatal(int sig)
+{
+	term_emergency();
+	for (size_t i = 0; i < ARRAY_LEN(fatal_signals); i++)
+		if (fatal_signals[i] == sig)
+			sigaction(sig, &term.old[i], NULL);
+	raise(sig);
+}
+
+static void
+catch_fatal(bool on)
+{
+	struct sigaction sa;
+
+	memset(&sa, 0, sizeof(sa));
+	sa.sa_handler = on_fatal;
+	sigemptyset(&sa.sa_mask);
+	for (size_t i = 0; i < ARRAY_LEN(fatal_signals); i++)
+		sigaction(fatal_signals[i], on ? &sa : &term.old[i], on ? &term.old[i] : NULL);
+}
+
+/* A name that terminfo knows and that can be drawn on; NULL with why. */
+static const char *
+usable(const char *name, struct err *e)
+{
+	int rc;
+
+	if (setupterm((char *)(uintptr_t)name, STDOUT_FILENO, &rc) != OK) {
+		err_set(e, "the terminal type %s is not known", name);
+		return NULL;
+	}
+	if (cursor_address == NULL || clear_screen == NULL) {
+		err_set(e, "the terminal type %s cannot be drawn on", name);
+		name = NULL;
+	}
+	del_curterm(cur_term);
+	return name;
+}
+
+static const char *
+find_type(const char **note, struct err *e)
+{
+	static const char *const modern[] = {"xterm", "alacritty", "foot", "kitty", "ghostty", "wezterm", "tmux"};
+	static char said[160];
+	const char *name = getenv("TERM"), *other = "ansi";
+
+	*note = NULL;
+	if (name == NULL || *name == '\0' || strcmp(name, "dumb") == 0) {
+		err_set(e, "the terminal cannot be drawn on (TERM=%s)", name != NULL ? name : "");
+		return NULL;
+	}
+	if (usable(name, e) != NULL)
+		return name;
+	if (strstr(e->msg, "cannot be drawn") != NULL)
+		return NULL;
+	for (size_t i = 0; i < ARRAY_LEN(modern); i++)
+		if (strncmp(name, modern[i], strlen(modern[i])) == 0)
+			other = "xterm-256color";
+	if (usable(other, e) == NULL)
+		return NULL;
+	snprintf(said, sizeof(said), "TERM=%.60s is not known here; drawing as for %s", name, other);
+	*note = said;
+	return other;
+}
+
+static void
+set_modes(void)
+{
+	raw();
+	noecho();
+	nonl();
+	keypad(stdscr, TRUE);
+	nodelay(stdscr, TRUE);
+	intrflush(stdscr, FALSE);
+	set_escdelay(25);
+	curs_set(0);
+	define_key("\033[A", KEY_UP);
+	define_key("\033[B", KEY_DOWN);
+	define_key("\033[C", KEY_RIGHT);
+	define_key("\033[D", KEY_LEFT);
+	define_key("\033[H", KEY_HOME);
+	define_key("\033[F", KEY_END);
+	define_key("\033[Z", KEY_BTAB);
+	define_key("\033[200~", K_PASTE_BEGIN);
+	define_key("\033[201~", K_PASTE_END);
+}
+
+int
+term_open(const char *theme, bool mono, const char **note, struct err *e)
+{
+	struct err why = {{0}};
+	const char *type;
+
+	if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
+		return err_set(e, "not a terminal");
+	/* Only characters: numbers stay as programs write them. */
+	setlocale(LC_CTYPE, "");
+	type = find_type(note, &why);
+	if (type == NULL)
+		return err_set(e, "%s", why.msg);
+	if (tcgetattr(STDIN_FILENO, &term.saved) != 0)
+		return err_set(e, "not a terminal");
+	unsetenv("LINES");
+	unsetenv("COLUMNS");
+	term.screen = newterm(type, stdout, stdin);
+	if (term.screen == NULL)
+		return err_set(e, "the terminal type %s is not known", type);
+	set_modes();
+	term.paste = strcmp(type, "ansi") != 0 && strncmp(type, "vt", 2) != 0;
+	remember_leave();
+	term.open = 1;
+	catch_fatal(true);
+	ui_theme_init(&term.theme, theme, mono);
+	if (term.paste)
+		put_out(PASTE_ON);
+	return 0;
+}
+
+static bool
+width_one(const char *glyph)
+{
+	uint32_t cp;
+
+	return text_utf8(glyph, strlen(glyph), &cp) > 0 && wcwidth((wchar_t)cp) == 1;
+}
+
+bool
+term_utf8(void)
+{
+	const char *type = getenv("TERM");
+
+	if (type != NULL && strcmp(type, "linux") == 0)
+		return false;
+	return strcmp(nl_langinfo(CODESET), "UTF-8") == 0 && ui_glyphs_each(width_one);
+}
+
+void
+term_close(void)
+{
+	if (term.screen == NULL)
+		return;
+	if (term.open) {
+		if (term.paste)
+			put_out(PASTE_OFF);
+		curs_set(1);
+		endwin();
+		tcsetattr(STDIN_FILENO, TCSADRAIN, &term.saved);
+	}
+	term.open = 0;
+	catch_fatal(false);
+	delscreen(term.screen);
+	term.screen = NULL;
+	grid_fini(&term.shown);
+}
+
+/* One cell as wide characters; what this terminal would draw in another width becomes '?'. */
+static int
+cell_wide(const struct cell *c, wchar_t *out, int room)
+{
+	int n = 0;
+
+	for (size_t i = 0; i < c->n && n < room;) {
+		uint32_t cp;
+		size_t k = text_utf8(c->s + i, (size_t)c->n - i, &cp);
+
+		if (k == 0)
+			break;
+		if (n == 0 && wcwidth((wchar_t)cp) != c->width) {
+			for (int w = 0; w < c->width && n < room; w++)
+				out[n++] = L'?';
+			return n;
+		}
+		if (n == 0 || wcwidth((wchar_t)cp) == 0)
+			out[n++] = (wchar_t)cp;
+		i += k;
+	}
+	return n;
+}
+
+static void
+show_row(const struct grid *g, int row)
+{
+	const struct cell *cells = &g->cells[(size_t)row * (size_t)g->cols];
+	wchar_t run[1024];
+
+	for (int col = 0; col < g->cols;) {
+		int start = col, n = 0;
+		unsigned char role = cells[col].role;
+
+		while (col < g->cols && cells[col].role == role && n + 16 < (int)ARRAY_LEN(run))
+			n += cell_wide(&cells[col++], run + n, 16);
+		attr_set((attr_t)term.theme.attrs[role], term.theme.pairs[role], NULL);
+		mvaddnwstr(row, start, run, n);
+	}
+	attr_set(A_NORMAL, 0, NULL);
+}
+
+bool
+term_show(const struct grid *g, bool force)
+{
+	bool any = force || term.shown.rows != g->rows || term.shown.cols != g->cols;
+
+	if (!term.open)
+		return false;
+	for (int r = 0; r < g->rows && r < LINES; r++)
+		if (any || !grid_row_same(&term.shown, g, r)) {
+			show_row(g, r);
+			any = any || r >= 0;
+		}
+	if (!any)
+		return false;
+	if (force)
+		clearok(curscr, TRUE);
+	wnoutrefresh(stdscr);
+	doupdate();
+	grid_copy(&term.shown, g);
+	return true;
+}
+
+static int
+special(wint_t c)
+{
+	switch (c) {
+	case KEY_UP:
+		return UI_K_UP;
+	case KEY_DOWN:
+		return UI_K_DOWN;
+	case KEY_LEFT:
+		return UI_K_LEFT;
+	case KEY_RIGHT:
+		return UI_K_RIGHT;
+	case KEY_HOME:
+		return UI_K_HOME;
+	case KEY_END:
+		return UI_K_END;
+	case KEY_PPAGE:
+		return UI_K_PGUP;
+	case KEY_NPAGE:
+		return UI_K_PGDN;
+	case KEY_ENTER:
+		return UI_K_ENTER;
+	case KEY_BACKSPACE:
+		return UI_K_BACKSPACE;
+	case KEY_DC:
+		return UI_K_DELETE;
+	case KEY_BTAB:
+		return UI_K_BACKTAB;
+	case KEY_F(1):
+		return UI_K_F1;
+	case KEY_F(3):
+		return UI_K_F3;
+	case KEY_F(4):
+		return UI_K_F4;
+	case KEY_F(10):
+		return UI_K_F10;
+	case K_PASTE_BEGIN:
+		return UI_K_PASTE_BEGIN;
+	case K_PASTE_END:
+		return UI_K_PASTE_END;
+	case KEY_RESIZE:
+		return UI_K_RESIZE;
+	default:
+		return UI_K_OTHER;
+	}
+}
+
+/* A terminal that is gone stays readable for ever and never gives a byte. */
+static bool
+is_lost(void)
+{
+	struct pollfd p = {.fd = STDIN_FILENO, .events = POLLIN};
+	int n = 0;
+
+	if (poll(&p, 1, 0) > 0 && (p.revents & (POLLHUP | POLLERR | POLLNVAL)) != 0)
+		return true;
+	return ioctl(STDIN_FILENO, FIONREAD, &n) < 0;
+}
+
+int
+term_key(bool *lost)
+{
+	wint_t c;
+	int rc = get_wch(&c);
+
+	*lost = false;
+	if (rc == ERR) {
+		*lost = !term.any_key && is_lost();
+		term.any_key = false;
+		return 0;
+	}
+	term.any_key = true;
+	if (rc == KEY_CODE_YES)
+		return special(c);
+	if (c == '\r' || c == '\n')
+		return UI_K_ENTER;
+	return c == 0 ? UI_K_OTHER : (int)c;
+}
+
+void
+term_resize(int *rows, int *cols)
+{
+	struct winsize ws = {0};
+
+	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &ws) != 0 || ws.ws_row == 0 || ws.ws_col == 0) {
+		ws.ws_row = 24;
+		ws.ws_col = 80;
+	}
+	*rows = ws.ws_row;
+	*cols = ws.ws_col;
+	if (is_term_resized(*rows, *cols))
+		resizeterm(*rows, *cols);
+}
+
+void
+term_bell(void)
+{
+	beep();
+}
+
+void
+term_suspend(void)
+{
+	if (!term.open)
+		return;
+	def_prog_mode();
+	if (term.paste)
+		put_out(PASTE_OFF);
+	endwin();
+	tcsetattr(STDIN_FILENO, TCSADRAIN, &term.saved);
+	raise(SIGTSTP);
+	reset_prog_mode();
+	set_modes();
+	if (term.paste)
+		put_out(PASTE_ON);
+	refresh();
+}
