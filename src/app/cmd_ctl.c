@@ -121,6 +121,9 @@ cmd_reload(const struct cmd_opts *o)
 	struct strbuf answer = STRBUF_INIT;
 	int r = cmd_call(o, "POST", "/api/reload", NULL, &answer);
 
+	/* A file that is no good is a failure, as it is at a start; not a refusal to do it. */
+	if (r == CMD_REFUSED && strstr(strbuf_str(&answer), "\"bad_config\"") != NULL)
+		r = CMD_FAILED;
 	if (r == CMD_OK && o->json)
 		printf("%s\n", strbuf_str(&answer));
 	else if (r == CMD_OK)

@@ -271,8 +271,8 @@ conclude(struct waiting *w, const char *done)
 	if (w->result != CLIENT_OK)
 		return cmd_no_answer(w->o, w->result, strbuf_str(&w->answer));
 	r = cmd_judge(w->o, w->status, strbuf_str(&w->answer), w->answer.len);
-	if (r == CMD_OK && w->o->json)
-		printf("%s\n", strbuf_str(&w->answer));
+	if (r == CMD_OK && w->o->json)	/* llama-swap's paths answer in plain words */
+		puts(*strbuf_str(&w->answer) == '{' ? strbuf_str(&w->answer) : "{\"status\":\"done\"}");
 	else if (r == CMD_OK && done != NULL)
 		puts(done);
 	return r;

@@ -85,6 +85,8 @@ put_process(struct strbuf *out, const cJSON *s, const cJSON *row)
 		strbuf_printf(out, "  %-10s port %lld\n", "api", (long long)json_int(s, "port", 0));
 	if (failed)	/* the attempts are back at 0 by then */
 		attempt = json_int(json_get(s, "last_exit"), "attempt", 0);
+	if (attempt > max)
+		attempt = max;
 	strbuf_printf(out, "  %-10s %lld/%lld%s\n", "restarts", (long long)attempt, (long long)max,
 	    failed ? ", gave up" : "");
 	strbuf_printf(out, "  %-10s %lld in flight, %lld queued\n", "requests", (long long)json_int(s, "in_flight", 0),
@@ -167,7 +169,7 @@ put_last_exit(struct strbuf *out, const cJSON *s)
 	}
 	if (cause != NULL && *cause != '\0')
 		put_field(out, "cause", cause);
-	if (!ready)
+	if (!ready && !json_bool(x, "expected", false))
 		put_tail(out, exit_tail(x));
 }
 
