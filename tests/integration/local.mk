@@ -1,1 +1,35 @@
-# tests/integration
+# The real binary against the pretend engine. Needs python3 with tests/requirements.txt: PYTEST_PYTHON=$(tests/setup-venv).
+INTEGRATION = \
+	tests/integration/conftest.py \
+	tests/integration/lib/__init__.py \
+	tests/integration/lib/capture.py \
+	tests/integration/lib/http.py \
+	tests/integration/lib/mai.py \
+	tests/integration/lib/proc.py \
+	tests/integration/lib/world.py \
+	tests/integration/test_api.py \
+	tests/integration/test_backoff.py \
+	tests/integration/test_cli.py \
+	tests/integration/test_client_gone.py \
+	tests/integration/test_config.py \
+	tests/integration/test_daemon.py \
+	tests/integration/test_events.py \
+	tests/integration/test_failed_cause.py \
+	tests/integration/test_guard.py \
+	tests/integration/test_lifecycle.py \
+	tests/integration/test_malformed.py \
+	tests/integration/test_queue.py \
+	tests/integration/test_ready.py \
+	tests/integration/test_relay.py \
+	tests/integration/test_security.py \
+	tests/integration/test_seed_api.py \
+	tests/integration/test_swap.py \
+	tests/integration/test_transducer.py
+
+EXTRA_DIST += $(INTEGRATION) tests/requirements.txt tests/setup-venv tests/run-pytest
+
+# make check-integration [PYTEST_ARGS="-k P10"]; part of make check where PYTEST_PYTHON is set.
+check-integration: mai$(EXEEXT) tests/fake/fake_engine$(EXEEXT)
+	MAI_BUILD=$(abs_builddir) PYTEST_PYTHON='$(PYTEST_PYTHON)' $(top_srcdir)/tests/run-pytest \
+	    $(top_srcdir)/tests/integration $(PYTEST_ARGS)
+.PHONY: check-integration
