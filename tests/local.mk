@@ -19,6 +19,7 @@ include tests/unit/api.mk
 include tests/unit/app.mk
 endif
 include tests/fuzz/local.mk
+include tests/corpora/local.mk
 include tests/fake/local.mk
 include tests/integration/local.mk
 include tests/ui/local.mk

@@ -33,8 +33,8 @@ dispatch(struct http_sse *s)
 
 	if (s->data.len > 0 && !lost) {
 		s->data.p[--s->data.len] = '\0';
-		s->on_event(s->arg, s->event.len > 0 ? s->event.p : "message", strbuf_str(&s->id), s->data.p,
-		    s->data.len);
+		s->on_event(s->arg, *strbuf_str(&s->event) != '\0' ? s->event.p : "message", strbuf_str(&s->id),
+		    s->data.p, s->data.len);
 	}
 	strbuf_clear(&s->data);
 	strbuf_clear(&s->event);
