@@ -47,6 +47,7 @@ enum ui_link { UI_LINK_UP, UI_LINK_CONNECTING, UI_LINK_DOWN };
 struct ui_link_state {
 	enum ui_link link;
 	const char *text;	/* why it is down */
+	bool gone;		/* no supervisor runs there: it can be started */
 	int tries;
 	uint64_t since, retry_at;	/* local clock_ms */
 	const char *where;	/* the socket or URL, for the title */

@@ -134,9 +134,8 @@ grid_put(struct grid *g, int row, int col, int width, enum ui_role role, const c
 	return used;
 }
 
-static int
-put_clipped(struct grid *g, int row, int col, int width, enum ui_role role, const char *s,
-    int (*clip)(char *, size_t, const char *, int, const char *))
+int
+grid_put_end(struct grid *g, int row, int col, int width, enum ui_role role, const char *s)
 {
 	char buf[4096];
 
@@ -144,20 +143,27 @@ put_clipped(struct grid *g, int row, int col, int width, enum ui_role role, cons
 		width = g->cols - col;
 	if (width <= 0)
 		return 0;
-	clip(buf, sizeof(buf), s, width, g->ascii ? "~" : "…");
+	text_clip_end(buf, sizeof(buf), s, width, g->ascii ? "~" : "…");
 	return grid_put(g, row, col, width, role, buf);
 }
 
-int
-grid_put_end(struct grid *g, int row, int col, int width, enum ui_role role, const char *s)
-{
-	return put_clipped(g, row, col, width, role, s, text_clip_end);
-}
-
+/* Somewhat more of the beginning than of the end. */
 int
 grid_put_middle(struct grid *g, int row, int col, int width, enum ui_role role, const char *s)
 {
-	return put_clipped(g, row, col, width, role, s, text_clip_middle);
+	char buf[4096];
+	int head, used;
+
+	if (width > g->cols - col)
+		width = g->cols - col;
+	if (width < 5 || text_width(s) <= width)
+		return grid_put_end(g, row, col, width, role, s);
+	head = (width * 11 + 10) / 20;
+	text_clip_end(buf, sizeof(buf), s, head, "");
+	used = grid_put(g, row, col, head, role, buf);
+	used += grid_put(g, row, col + used, 1, role, g->ascii ? "~" : "…");
+	text_clip_start(buf, sizeof(buf), s, width - used, "");
+	return used + grid_put(g, row, col + used, width - used, role, buf);
 }
 
 int

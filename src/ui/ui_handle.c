@@ -95,7 +95,7 @@ model_action(struct ui_state *s, enum ui_action a, const struct view *v, uint64_
 	if (s->link != UI_LINK_UP) {
 		if (a == ACT_RESTART)
 			ui_send(s, out, UI_RETRY_LINK, NULL, 0, now);
-		else if (a == ACT_START && s->link == UI_LINK_DOWN)
+		else if (a == ACT_START && s->link == UI_LINK_DOWN && s->link_gone && !s->read_only)
 			ui_send(s, out, UI_START_CORE, NULL, 0, now);
 		else
 			ui_say(s, UI_MSG_WARN, now, "not connected");

@@ -138,6 +138,8 @@ allowed(const struct ui_state *s, enum ui_action a)
 {
 	const struct ui_binding *b = ui_binding_of(a);
 
+	if (s->screen == SCREEN_LINK_DOWN && a == ACT_START)
+		return s->link_gone;
 	if (s->read_only && s->screen != SCREEN_LINK_DOWN && s->screen != SCREEN_CONNECTING &&
 	    (b->group == GROUP_MODEL || a == ACT_CANCEL))
 		return false;

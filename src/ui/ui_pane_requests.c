@@ -135,7 +135,7 @@ note_text(const struct ui_state *s, char *out, size_t size, const struct view *v
 	switch (s->screen) {
 	case SCREEN_STARTING:
 	case SCREEN_SWAPPING:
-		if (waiting > 0)
+		if (waiting > 0 && (v->nrequests == 0 || s->lay.req_rows == 0))
 			snprintf(out, size, "%llu waiting for this model", (unsigned long long)waiting);
 		break;
 	case SCREEN_BACKOFF:

@@ -47,8 +47,8 @@ ui_help_draw(struct ui_state *s, struct grid *g)
 	nl = lines_of(left, nl, GROUP_MODEL);
 	nl = lines_of(left, nl, GROUP_VIEW);
 	if (two) {
-		nl = lines_of(left, nl, GROUP_REQUESTS);
 		nr = lines_of(right, nr, GROUP_LOG);
+		nr = lines_of(right, nr, GROUP_REQUESTS);
 	} else {
 		nl = lines_of(left, nl, GROUP_LOG);
 		nl = lines_of(left, nl, GROUP_REQUESTS);
@@ -69,9 +69,9 @@ ui_help_draw(struct ui_state *s, struct grid *g)
 		int at = s->popup.page * per + i;
 
 		if (at < nl)
-			draw_line(g, b.row + 1 + i, b.col + 2, two ? 36 : b.width - 4, two ? 7 : 13, &left[at]);
+			draw_line(g, b.row + 1 + i, b.col + 2, two ? 36 : b.width - 4, two ? 7 : 10, &left[at]);
 		if (two && at < nr)
-			draw_line(g, b.row + 1 + i, b.col + 39, b.width - 41, 14, &right[at]);
+			draw_line(g, b.row + 1 + i, b.col + 38, b.width - 40, 12, &right[at]);
 	}
 }
 

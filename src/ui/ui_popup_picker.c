@@ -159,8 +159,6 @@ ui_picker_draw(struct ui_state *s, struct grid *g, const struct view *v)
 	rows = p.n < 1 ? 1 : p.n > most ? most : p.n;
 	if (rows < 1)
 		rows = 1;
-	if (small && rows < 4 && g->rows >= 12)
-		rows = 4;
 	b = ui_box_draw(s, g, rows + 6, small ? g->cols : 72, "Swap model", small ? "Enter swap  Esc" :
 	    s->popup.configured_only ? "Enter swap  Tab show all  Esc cancel" : "Enter swap  Tab configured  Esc cancel");
 	at = ui_list_sync(&s->popup.list, p.keys, p.n, rows);

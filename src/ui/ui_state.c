@@ -179,6 +179,7 @@ ui_compose(struct ui_state *s, struct grid *g, const struct view *v, const struc
 {
 	s->link = link->link;
 	s->link_since = link->since;
+	s->link_gone = link->gone;
 	ui_layout(&s->lay, s->cols, s->rows, (int)v->nrequests);
 	g->ascii = s->ascii;
 	grid_size(g, s->lay.rows, s->lay.cols);

@@ -57,6 +57,7 @@ struct ui_state {
 	struct ui_layout lay;
 	enum ui_screen screen;		/* of the last frame */
 	enum ui_link link;
+	bool link_gone;			/* no supervisor runs there */
 	uint64_t link_since;		/* link down: when it broke */
 	enum ui_focus focus;
 	struct ui_list requests;
