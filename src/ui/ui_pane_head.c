@@ -22,6 +22,8 @@ head_progress(const struct ui_state *s, struct grid *g, int row, int col, int wi
 {
 	int mark = width * 7 / 15, filled;
 
+	if (width < 1)
+		return;
 	if (e->progress >= 0) {
 		head_bar(s, g, row, col, width, width * (e->progress > 1000 ? 1000 : e->progress) / 1000, -1);
 		return;
