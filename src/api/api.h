@@ -21,6 +21,7 @@ struct api_opts {	/* all borrowed */
 	struct proxy *proxy;
 	struct engine_env *engines;
 	struct conf *conf;	/* referenced */
+	const char *instance;	/* --name; NULL: default */
 	int port;		/* the external port of GET /status */
 	bool foreground;	/* a dashboard started this core */
 	/* POST /api/shutdown, /api/reload, a viewer's bye. reload returns 0 or -1 with why. */
