@@ -8,7 +8,7 @@ paths='/wo''rk/|/ro''ot/|/ho''me/[a-z]|/Us''ers/[a-z]'
 if [ -d .git ] || [ -f .git ]; then
   list=$(git ls-files)
 else
-  list=$(find README.md CONTRIBUTING.md SECURITY.md configure.ac Makefile.am src tests doc contrib -type f)
+  list=$(find README.md CONTRIBUTING.md SECURITY.md configure.ac Makefile.am src tests doc contrib -type f 2>/dev/null || :)
 fi
 found=$(printf '%s\n' "$list" | grep -vE '^tests/(fuzz/corpus|corpora)/' |
   while read -r f; do [ ! -f "$f" ] || grep -nIHE "$hosts|$paths" "$f" || :; done)
