@@ -1,1 +1,1 @@
-EXTRA_DIST += contrib/packages
+EXTRA_DIST += contrib/mkmodels.py contrib/packages contrib/quickstart contrib/real-engines contrib/run-tests

@@ -1,6 +1,7 @@
 # The real binary against the pretend engine. Needs python3 with tests/requirements.txt: PYTEST_PYTHON=$(tests/setup-venv).
 INTEGRATION = \
 	tests/integration/conftest.py \
+	tests/integration/conftest_base.py \
 	tests/integration/lib/__init__.py \
 	tests/integration/lib/capture.py \
 	tests/integration/lib/http.py \
