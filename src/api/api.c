@@ -169,12 +169,28 @@ no_route(struct api *a, struct http_req *req, const char *allow)
 	struct strbuf extra = STRBUF_INIT;
 
 	if (allow[0] == '\0') {
-		api_reply(a, req, 404, "application/json", NULL, not_found, sizeof(not_found) - 1);
+		api_reply(req, 404, "application/json", NULL, not_found, sizeof(not_found) - 1);
 		return;
 	}
 	http_put_field(&extra, "Allow", allow);
-	api_reply(a, req, 405, "application/json", &extra, not_allowed, sizeof(not_allowed) - 1);
+	api_reply(req, 405, "application/json", &extra, not_allowed, sizeof(not_allowed) - 1);
 	strbuf_fini(&extra);
+}
+
+/* An answer to a page of a listed origin says that the page may read it, whoever answers. */
+static void
+allow_origin(struct api *a, struct http_req *req)
+{
+	const struct http_field *origin = http_field_find(http_req_head(req), "origin");
+	const struct http_str name = {"Access-Control-Allow-Origin", 27};
+	struct strbuf b = STRBUF_INIT;
+
+	if (origin == NULL || !auth_origin_listed(a->conf, origin->value))
+		return;
+	http_put_fieldn(&b, name, origin->value);
+	http_put_field(&b, "Vary", "Origin");
+	http_req_answer_fields(req, &b);
+	strbuf_fini(&b);
 }
 
 /* A browser asks whether a page of a listed origin may ask. */
@@ -194,7 +210,7 @@ preflight(struct api *a, struct http_req *req)
 	if (wants != NULL)
 		http_put_fieldn(&extra, headers, wants->value);
 	http_put_field(&extra, "Access-Control-Max-Age", "600");
-	api_reply(a, req, 204, NULL, &extra, "", 0);
+	api_reply(req, 204, NULL, &extra, "", 0);
 	strbuf_fini(&extra);
 	return true;
 }
@@ -221,6 +237,8 @@ api_handle(void *arg, struct http_req *req)
 	bool inference = r == NULL && allow[0] == '\0' && proxy_claims(a->o.proxy, path);
 	struct auth_out auth = check(a, req, inference);
 
+	if (a->conf->allowed_origins != NULL)
+		allow_origin(a, req);
 	if (auth.status != 0) {
 		if (inference)
 			proxy_error(req, auth.status, auth.code, auth.message, NULL, NULL, NULL, 0);

@@ -90,7 +90,7 @@ api_get_running(struct api *a, struct api_req *q)
 	router_each(a->o.router, put_running, &r);
 	jw_arr_end(&r.w);
 	jw_obj_end(&r.w);
-	api_json(a, q->req, 200, &b);
+	api_json(q->req, 200, &b);
 	strbuf_fini(&b);
 }
 
@@ -111,7 +111,7 @@ restarted(struct api *a, struct http_req *req, const char *model, const struct r
 	jw_kstr(&w, "model", o->model);
 	jw_knum(&w, "seconds", (double)o->took_ms / 1000);
 	jw_obj_end(&w);
-	api_json(a, req, 200, &b);
+	api_json(req, 200, &b);
 	strbuf_fini(&b);
 }
 
@@ -123,7 +123,7 @@ api_post_restart(struct api *a, struct api_req *q)
 	const char *model = NULL;
 
 	if (api_args_parse(q->body, q->nbody, false, &args, &err) != 0) {
-		api_json(a, q->req, 422, &err);
+		api_json(q->req, 422, &err);
 		strbuf_fini(&err);
 		return;
 	}
@@ -228,6 +228,6 @@ api_get_info(struct api *a, struct api_req *q)
 		return;
 	}
 	put_info(a, &w, &row);
-	api_json(a, q->req, 200, &b);
+	api_json(q->req, 200, &b);
 	strbuf_fini(&b);
 }

@@ -644,7 +644,7 @@ api_get_events(struct api *a, struct api_req *q)
 		return;
 	}
 	if (http_str_eq(http_req_head(q->req)->method, "HEAD")) {
-		api_reply(a, q->req, 200, "text/event-stream; charset=utf-8", NULL, "", 0);
+		api_reply(q->req, 200, "text/event-stream; charset=utf-8", NULL, "", 0);
 		return;
 	}
 	if (h->nreaders == 0)
@@ -660,7 +660,7 @@ api_get_events(struct api *a, struct api_req *q)
 	h->nreaders++;
 	http_put_field(&fields, "Content-Type", "text/event-stream; charset=utf-8");
 	http_put_field(&fields, "X-Accel-Buffering", "no");
-	api_put_fields(a, r->req, &fields);
+	api_put_fields(&fields);
 	http_req_attach(r->req, &ops, r);
 	http_reply_start(r->req, 200, &fields, HTTP_LENGTH_CHUNKED);
 	strbuf_fini(&fields);

@@ -66,17 +66,17 @@ typedef void api_fn(struct api *a, struct api_req *q);
 
 /* answers (api_reply.c) ---------------------------------------------------------------------------------------- */
 
-/* Fields every answer of ours has: nosniff, no-store, and CORS for listed origins. */
-void api_put_fields(const struct api *a, const struct http_req *req, struct strbuf *b);
-void api_reply(const struct api *a, struct http_req *req, int status, const char *type, const struct strbuf *extra,
+/* Fields every answer of ours has: nosniff, no-store. */
+void api_put_fields(struct strbuf *b);
+void api_reply(struct http_req *req, int status, const char *type, const struct strbuf *extra,
     const void *body, size_t n);
-void api_json(const struct api *a, struct http_req *req, int status, const struct strbuf *body);
+void api_json(struct http_req *req, int status, const struct strbuf *body);
 /* {"detail":detail}, with "cause" and with the ids of the models where wanted. Where code is given also an OpenAI-like
  * "error" object. */
 void api_fail(const struct api *a, struct http_req *req, int status, const char *detail, const char *code,
     const char *cause, bool ids);
 /* {"status":status} */
-void api_status(const struct api *a, struct http_req *req, int http, const char *status);
+void api_status(struct http_req *req, int http, const char *status);
 /* A query parameter, decoded; NULL when missing or not valid. */
 const char *api_param(const struct api_req *q, const char *key, char *buf, size_t size);
 /* A number in a query parameter; def when missing, false when it is none. */

@@ -176,7 +176,7 @@ stream_start(struct api *a, struct api_req *q, unsigned mask, const char *model,
 	TAILQ_INSERT_TAIL(&a->streams, s, link);
 	http_put_field(&fields, "Content-Type", "text/plain; charset=utf-8");
 	http_put_field(&fields, "X-Accel-Buffering", "no");
-	api_put_fields(a, q->req, &fields);
+	api_put_fields(&fields);
 	http_req_attach(s->req, &ops, s);
 	http_reply_start(s->req, 200, &fields, HTTP_LENGTH_CHUNKED);
 	http_reply_flush(s->req);
@@ -326,7 +326,7 @@ api_get_logs_json(struct api *a, struct api_req *q)
 	jw_key(&w, "lines");
 	jw_raw(&w, strbuf_str(&lines));
 	jw_obj_end(&w);
-	api_json(a, q->req, 200, &b);
+	api_json(q->req, 200, &b);
 	strbuf_fini(&lines);
 	strbuf_fini(&b);
 }

@@ -142,6 +142,6 @@ api_get_metrics(struct api *a, struct api_req *q)
 	metrics_text(a->o.metrics, &b);
 	put_engines(a, &b);
 	put_core(a, &b);
-	api_reply(a, q->req, 200, "text/plain; version=0.0.4; charset=utf-8", NULL, strbuf_str(&b), b.len);
+	api_reply(q->req, 200, "text/plain; version=0.0.4; charset=utf-8", NULL, strbuf_str(&b), b.len);
 	strbuf_fini(&b);
 }

@@ -16,7 +16,7 @@ api_get_root(struct api *a, struct api_req *q)
 {
 	static const char text[] = "mai supervises language model engines; see /status, or run: mai attach\n";
 
-	api_reply(a, q->req, 200, "text/plain; charset=utf-8", NULL, text, sizeof(text) - 1);
+	api_reply(q->req, 200, "text/plain; charset=utf-8", NULL, text, sizeof(text) - 1);
 }
 
 void
@@ -24,7 +24,7 @@ api_get_livez(struct api *a, struct api_req *q)
 {
 	/* Being here means that the loop turned; asking the router that it can be asked. */
 	(void)router_queued(a->o.router);
-	api_status(a, q->req, 200, "ok");
+	api_status(q->req, 200, "ok");
 }
 
 void
@@ -40,7 +40,7 @@ api_get_version(struct api *a, struct api_req *q)
 	jw_knum(&w, "started", (double)a->started_wall / 1000);
 	jw_kint(&w, "pid", (int64_t)getpid());
 	jw_obj_end(&w);
-	api_json(a, q->req, 200, &b);
+	api_json(q->req, 200, &b);
 	strbuf_fini(&b);
 }
 
@@ -65,7 +65,7 @@ void
 api_post_shutdown(struct api *a, struct api_req *q)
 {
 	ask_shutdown(a, q->who);
-	api_status(a, q->req, 200, "shutting_down");
+	api_status(q->req, 200, "shutting_down");
 }
 
 void
@@ -81,7 +81,7 @@ api_post_reload(struct api *a, struct api_req *q)
 		return;
 	}
 	bus_publish(a->o.bus, &ev);
-	api_status(a, q->req, 200, "reloaded");
+	api_status(q->req, 200, "reloaded");
 }
 
 /* What a foreground viewer's goodbye means for the core. Others never stop anything by leaving. */
@@ -113,12 +113,12 @@ api_post_bye(struct api *a, struct api_req *q)
 		api_fail(a, q->req, 422, "how is detach, stop or hangup", "bad_request", NULL, false);
 	} else if (bye_stops(a, how, foreground)) {
 		ask_shutdown(a, q->who);
-		api_status(a, q->req, 200, "shutting_down");
+		api_status(q->req, 200, "shutting_down");
 	} else {
 		/* From now on the core belongs to nobody's terminal. */
 		if (foreground)
 			a->foreground = false;
-		api_status(a, q->req, 200, "serving");
+		api_status(q->req, 200, "serving");
 	}
 	cJSON_Delete(o);
 }

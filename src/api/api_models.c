@@ -59,7 +59,8 @@ api_put_exit(struct jsonw *w, const struct engine_exit *x, bool full)
 	}
 	jw_obj(w);
 	jw_kstr(w, "text", x->text);
-	jw_kstr(w, "cause", x->cause[0] != '\0' ? x->cause : NULL);
+	/* The cause is a line of output, and may say more than an inference client is to know. */
+	jw_kstr(w, "cause", full && x->cause[0] != '\0' ? x->cause : NULL);
 	jw_kstr(w, "reason", engine_reason_name(x->reason));
 	jw_kbool(w, "expected", x->expected);
 	jw_kint(w, "at_ms", (int64_t)x->wall_ms);
@@ -139,7 +140,7 @@ list_models(struct api *a, struct api_req *q)
 	router_each(a->o.router, list_one, &l);
 	jw_arr_end(&l.w);
 	jw_obj_end(&l.w);
-	api_json(a, q->req, 200, &b);
+	api_json(q->req, 200, &b);
 	strbuf_fini(&b);
 }
 
@@ -185,7 +186,7 @@ api_get_v1_model(struct api *a, struct api_req *q)
 		return;
 	}
 	put_model(&w, a, &row);
-	api_json(a, q->req, 200, &b);
+	api_json(q->req, 200, &b);
 	strbuf_fini(&b);
 }
 
@@ -200,7 +201,7 @@ models_verb(struct api *a, struct api_req *q, enum router_verb verb)
 	bool ok = api_args_parse(q->body, q->nbody, true, &args, &b) == 0;
 
 	if (!ok) {
-		api_json(a, q->req, 422, &b);
+		api_json(q->req, 422, &b);
 	} else if (conf_find(router_conf(a->o.router), args.model) == NULL) {
 		unknown_model(a, q->req, args.model);
 	} else {
@@ -228,7 +229,7 @@ all_unloaded(struct api *a, struct http_req *req, const char *model, const struc
 	static const char ok[] = "{\"msg\":\"ok\"}";
 
 	if (o->ok)
-		api_reply(a, req, 200, "application/json", NULL, ok, sizeof(ok) - 1);
+		api_reply(req, 200, "application/json", NULL, ok, sizeof(ok) - 1);
 	else if (!api_refused(a, req, model, o))
 		api_fail(a, req, 500, "Failed to unload", "engine_failed", o->cause, false);
 }
@@ -237,7 +238,7 @@ static void
 one_unloaded(struct api *a, struct http_req *req, const char *model, const struct router_outcome *o)
 {
 	if (o->ok)
-		api_reply(a, req, 200, "text/plain; charset=utf-8", NULL, "OK", 2);
+		api_reply(req, 200, "text/plain; charset=utf-8", NULL, "OK", 2);
 	else
 		all_unloaded(a, req, model, o);
 }

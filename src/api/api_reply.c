@@ -3,31 +3,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "api/api_auth.h"
 #include "api/api_int.h"
 
 void
-api_put_fields(const struct api *a, const struct http_req *req, struct strbuf *b)
+api_put_fields(struct strbuf *b)
 {
-	const struct http_field *origin = http_field_find(http_req_head(req), "origin");
-
 	http_put_field(b, "X-Content-Type-Options", "nosniff");
 	http_put_field(b, "Cache-Control", "no-store");
-	if (origin != NULL && auth_origin_listed(a->conf, origin->value)) {
-		const struct http_str name = {"Access-Control-Allow-Origin", 27};
-
-		http_put_fieldn(b, name, origin->value);
-		http_put_field(b, "Vary", "Origin");
-	}
 }
 
 void
-api_reply(const struct api *a, struct http_req *req, int status, const char *type, const struct strbuf *extra,
+api_reply(struct http_req *req, int status, const char *type, const struct strbuf *extra,
     const void *body, size_t n)
 {
 	struct strbuf b = STRBUF_INIT;
 
-	api_put_fields(a, req, &b);
+	api_put_fields(&b);
 	if (extra != NULL)
 		strbuf_add(&b, strbuf_str(extra), extra->len);
 	http_reply(req, status, type, &b, body, n);
@@ -35,9 +26,9 @@ api_reply(const struct api *a, struct http_req *req, int status, const char *typ
 }
 
 void
-api_json(const struct api *a, struct http_req *req, int status, const struct strbuf *body)
+api_json(struct http_req *req, int status, const struct strbuf *body)
 {
-	api_reply(a, req, status, "application/json", NULL, strbuf_str(body), body->len);
+	api_reply(req, status, "application/json", NULL, strbuf_str(body), body->len);
 }
 
 static const char *
@@ -86,13 +77,13 @@ api_fail(const struct api *a, struct http_req *req, int status, const char *deta
 		http_put_field(&extra, "WWW-Authenticate", "Bearer");
 	if (status == 503)
 		http_put_field(&extra, "Retry-After", "5");
-	api_reply(a, req, status, "application/json", &extra, strbuf_str(&b), b.len);
+	api_reply(req, status, "application/json", &extra, strbuf_str(&b), b.len);
 	strbuf_fini(&b);
 	strbuf_fini(&extra);
 }
 
 void
-api_status(const struct api *a, struct http_req *req, int http, const char *status)
+api_status(struct http_req *req, int http, const char *status)
 {
 	struct strbuf b = STRBUF_INIT;
 	struct jsonw w = JSONW(&b);
@@ -100,7 +91,7 @@ api_status(const struct api *a, struct http_req *req, int http, const char *stat
 	jw_obj(&w);
 	jw_kstr(&w, "status", status);
 	jw_obj_end(&w);
-	api_json(a, req, http, &b);
+	api_json(req, http, &b);
 	strbuf_fini(&b);
 }
 

@@ -51,7 +51,7 @@ api_get_requests(struct api *a, struct api_req *q)
 	proxy_each(a->o.proxy, put_request, &w);
 	jw_arr_end(&w);
 	jw_obj_end(&w);
-	api_json(a, q->req, 200, &b);
+	api_json(q->req, 200, &b);
 	strbuf_fini(&b);
 }
 
@@ -76,5 +76,5 @@ api_post_cancel(struct api *a, struct api_req *q)
 	snprintf(text, sizeof(text), "cancel request %llu", (unsigned long long)id);
 	e.text = text;
 	bus_publish(a->o.bus, &e);
-	api_status(a, q->req, 200, "cancelled");
+	api_status(q->req, 200, "cancelled");
 }

@@ -45,6 +45,7 @@ put_status(struct api *a, struct jsonw *w, bool full)
 		jw_int(w, (int64_t)i->pid);
 	else
 		jw_null(w);
+	jw_kint(w, "engine_port", i->port);
 	jw_kint(w, "max_attempts", have ? row.model->max_attempts : 0);
 	jw_kint(w, "in_flight", row.in_flight);
 	jw_kint(w, "queued", row.queued);
@@ -65,7 +66,7 @@ api_get_status(struct api *a, struct api_req *q)
 	struct jsonw w = JSONW(&b);
 
 	put_status(a, &w, q->full);
-	api_json(a, q->req, 200, &b);
+	api_json(q->req, 200, &b);
 	strbuf_fini(&b);
 }
 
@@ -89,7 +90,7 @@ api_get_health(struct api *a, struct api_req *q)
 	jw_key(&w, "engine");
 	put_status(a, &w, q->full);
 	jw_obj_end(&w);
-	api_json(a, q->req, 200, &b);
+	api_json(q->req, 200, &b);
 	strbuf_fini(&b);
 }
 
@@ -107,7 +108,7 @@ api_get_ready(struct api *a, struct api_req *q)
 	jw_kstr(&w, "status", "ready");
 	jw_kstr(&w, "model", router_current(a->o.router));
 	jw_obj_end(&w);
-	api_json(a, q->req, 200, &b);
+	api_json(q->req, 200, &b);
 	strbuf_fini(&b);
 }
 
@@ -134,7 +135,7 @@ loaded(struct api *a, struct http_req *req, const char *model, const struct rout
 	jw_kstr(&w, "model", model);
 	jw_kstr(&w, "message", strbuf_str(&text));
 	jw_obj_end(&w);
-	api_json(a, req, 200, &b);
+	api_json(req, 200, &b);
 	strbuf_fini(&b);
 	strbuf_fini(&text);
 }
@@ -146,7 +147,7 @@ api_post_load(struct api *a, struct api_req *q)
 	struct api_args args;
 
 	if (api_args_parse(q->body, q->nbody, true, &args, &err) != 0)
-		api_json(a, q->req, 422, &err);
+		api_json(q->req, 422, &err);
 	else
 		api_verb(a, q, VERB_LOAD, args.model, &args, loaded);
 	strbuf_fini(&err);
@@ -156,7 +157,7 @@ static void
 stopped(struct api *a, struct http_req *req, const char *model, const struct router_outcome *o)
 {
 	if (o->ok)
-		api_status(a, req, 200, "stopped");
+		api_status(req, 200, "stopped");
 	else if (!api_refused(a, req, model, o))
 		api_fail(a, req, 500, "Failed to stop server", NULL, why_not(o), false);
 }
@@ -170,7 +171,7 @@ optional_args(struct api *a, struct api_req *q, struct api_args *args)
 	bool ok = api_args_parse(q->body, q->nbody, false, args, &err) == 0;
 
 	if (!ok)
-		api_json(a, q->req, 422, &err);
+		api_json(q->req, 422, &err);
 	strbuf_fini(&err);
 	if (!ok)
 		return false;
@@ -204,7 +205,7 @@ started(struct api *a, struct http_req *req, const char *model, const struct rou
 	jw_kstr(&w, "status", "started");
 	jw_kstr(&w, "model", o->model);
 	jw_obj_end(&w);
-	api_json(a, req, 200, &b);
+	api_json(req, 200, &b);
 	strbuf_fini(&b);
 }
 
@@ -241,6 +242,6 @@ api_get_available(struct api *a, struct api_req *q)
 	jw_obj_end(&w);
 	if (found != NULL)
 		conf_found_free(&found, n);
-	api_json(a, q->req, 200, &b);
+	api_json(q->req, 200, &b);
 	strbuf_fini(&b);
 }

@@ -338,6 +338,6 @@ api_get_snapshot(struct api *a, struct api_req *q)
 	api_view_fill(a, &v, now);
 	view_put_snapshot(&b, &v, now);
 	view_fini(&v);
-	api_json(a, q->req, 200, &b);
+	api_json(q->req, 200, &b);
 	strbuf_fini(&b);
 }

@@ -100,9 +100,9 @@ api_verb(struct api *a, struct api_req *q, enum router_verb verb, const char *mo
 	if (args->wait)
 		return;
 	if (fn != NULL)
-		api_status(a, req, 202, "accepted");
+		api_status(req, 202, "accepted");
 	else
-		api_reply(a, req, 200, "application/json", NULL, "{\"success\":true}", 16);
+		api_reply(req, 200, "application/json", NULL, "{\"success\":true}", 16);
 }
 
 bool

@@ -124,6 +124,7 @@ conn_req_free(struct http_req *req)
 	if (req->collect != NULL)
 		strbuf_fini(&req->collect->b);
 	free(req->collect);
+	free(req->fields);
 	free(req);
 }
 

@@ -72,6 +72,10 @@ uint64_t http_req_since(const struct http_req *req);
 void http_req_pause(struct http_req *req);
 void http_req_resume(struct http_req *req);
 
+/* Fields that its answer will have besides those of whoever answers (a serialised block as for http_reply_start; copied;
+ * the last call wins). */
+void http_req_answer_fields(struct http_req *req, const struct strbuf *fields);
+
 #define HTTP_LENGTH_CHUNKED (-1)	/* unknown length: chunked, or until close for HTTP/1.0 clients */
 #define HTTP_LENGTH_NONE (-2)		/* no body and no length: 204, 304, 101 */
 

@@ -87,6 +87,7 @@ struct http_req {
 	struct http_req_ops ops;
 	void *arg;
 	struct http_collect *collect;	/* (owned) */
+	char *fields;		/* (owned) for its answer; NULL: none */
 	struct http_url url;
 	struct http_body body;
 	uint64_t since, body_since, paused_at, body_bytes;

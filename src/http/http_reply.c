@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/xmalloc.h"
 #include "http/http_priv.h"
 
 #define CORK_BYTES (16 * 1024)
@@ -119,6 +120,8 @@ http_reply_start(struct http_req *req, int status, const struct strbuf *fields, 
 	http_put_status(out, status);
 	if (fields != NULL)
 		strbuf_add(out, strbuf_str(fields), fields->len);
+	if (req->fields != NULL)
+		strbuf_puts(out, req->fields);
 	strbuf_puts(out, server_date(c->srv));
 	if (!bare && length >= 0)
 		strbuf_printf(out, "Content-Length: %lld\r\n", (long long)length);
@@ -129,6 +132,13 @@ http_reply_start(struct http_req *req, int status, const struct strbuf *fields, 
 	else if (req->head.minor == 0 && status != 101)
 		strbuf_puts(out, "Connection: keep-alive\r\n");
 	strbuf_add(out, "\r\n", 2);
+}
+
+void
+http_req_answer_fields(struct http_req *req, const struct strbuf *fields)
+{
+	free(req->fields);
+	req->fields = xstrndup(strbuf_str(fields), fields->len);
 }
 
 void
