@@ -73,7 +73,8 @@ token_byte(char c)
 	    (c != '\0' && strchr("!#$%&'*+-.^_`|~", c) != NULL);
 }
 
-/* Trailer fields are dropped, but must be such: what only looks like a trailer may be another's request. */
+/* Trailer fields are dropped, but must be such: what only looks like a trailer may be another's
+ * request. */
 static int
 trailer_byte(struct http_body *b, char c)
 {

@@ -48,7 +48,8 @@ http_field_find(const struct http_head *h, const char *name)
 	return NULL;
 }
 
-/* Takes the next element of a comma-separated list off *rest; false at its end. Empty elements are passed over. */
+/* Takes the next element of a comma-separated list off *rest; false at its end. Empty elements are
+ * passed over. */
 static bool
 list_next(struct http_str *rest, struct http_str *tok)
 {
@@ -93,7 +94,8 @@ bool
 http_field_has_token(const struct http_head *h, const char *name, const char *token)
 {
 	for (size_t i = 0; i < h->nfields; i++) {
-		if (http_str_ieq(h->fields[i].name, name) && http_list_has(h->fields[i].value, token))
+		if (http_str_ieq(h->fields[i].name, name) &&
+		    http_list_has(h->fields[i].value, token))
 			return true;
 	}
 	return false;
@@ -102,7 +104,8 @@ http_field_has_token(const struct http_head *h, const char *name, const char *to
 bool
 http_field_hop_by_hop(const struct http_head *h, const struct http_field *f)
 {
-	static const char *const names[] = {"connection", "keep-alive", "te", "trailer", "transfer-encoding",
+	static const char *const names[] = {"connection", "keep-alive", "te", "trailer",
+	    "transfer-encoding",
 	    "upgrade", "http2-settings"};
 
 	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
@@ -126,22 +129,30 @@ http_reason(int status)
 		int status;
 		const char *text;
 	} reasons[] = {
-		{100, "Continue"}, {101, "Switching Protocols"}, {102, "Processing"}, {103, "Early Hints"},
-		{200, "OK"}, {201, "Created"}, {202, "Accepted"}, {203, "Non-Authoritative Information"},
+		{100, "Continue"}, {101, "Switching Protocols"}, {102, "Processing"},
+		{103, "Early Hints"},
+		{200, "OK"}, {201, "Created"}, {202, "Accepted"},
+		{203, "Non-Authoritative Information"},
 		{204, "No Content"}, {205, "Reset Content"}, {206, "Partial Content"},
-		{300, "Multiple Choices"}, {301, "Moved Permanently"}, {302, "Found"}, {303, "See Other"},
+		{300, "Multiple Choices"}, {301, "Moved Permanently"}, {302, "Found"},
+		{303, "See Other"},
 		{304, "Not Modified"}, {307, "Temporary Redirect"}, {308, "Permanent Redirect"},
-		{400, "Bad Request"}, {401, "Unauthorized"}, {402, "Payment Required"}, {403, "Forbidden"},
+		{400, "Bad Request"}, {401, "Unauthorized"}, {402, "Payment Required"},
+		{403, "Forbidden"},
 		{404, "Not Found"}, {405, "Method Not Allowed"}, {406, "Not Acceptable"},
-		{407, "Proxy Authentication Required"}, {408, "Request Timeout"}, {409, "Conflict"}, {410, "Gone"},
+		{407, "Proxy Authentication Required"}, {408, "Request Timeout"}, {409, "Conflict"},
+		{410, "Gone"},
 		{411, "Length Required"}, {412, "Precondition Failed"}, {413, "Content Too Large"},
-		{414, "URI Too Long"}, {415, "Unsupported Media Type"}, {416, "Range Not Satisfiable"},
-		{417, "Expectation Failed"}, {421, "Misdirected Request"}, {422, "Unprocessable Content"},
+		{414, "URI Too Long"}, {415, "Unsupported Media Type"},
+		{416, "Range Not Satisfiable"},
+		{417, "Expectation Failed"}, {421, "Misdirected Request"},
+		{422, "Unprocessable Content"},
 		{425, "Too Early"}, {426, "Upgrade Required"}, {428, "Precondition Required"},
 		{429, "Too Many Requests"}, {431, "Request Header Fields Too Large"},
 		{499, "Client Closed Request"},
 		{500, "Internal Server Error"}, {501, "Not Implemented"}, {502, "Bad Gateway"},
-		{503, "Service Unavailable"}, {504, "Gateway Timeout"}, {505, "HTTP Version Not Supported"},
+		{503, "Service Unavailable"}, {504, "Gateway Timeout"},
+		{505, "HTTP Version Not Supported"},
 		{507, "Insufficient Storage"}, {529, "Overloaded"},
 	};
 
@@ -179,7 +190,8 @@ http_put_status(struct strbuf *b, int status)
 }
 
 void
-http_put_request(struct strbuf *b, const char *method, size_t nmethod, const char *target, size_t ntarget)
+http_put_request(struct strbuf *b, const char *method, size_t nmethod, const char *target,
+    size_t ntarget)
 {
 	if (!harmless(method, nmethod, false) || !harmless(target, ntarget, false))
 		return;
@@ -194,8 +206,8 @@ http_put_fieldn(struct strbuf *b, struct http_str name, struct http_str value)
 {
 	char *to;
 
-	if (name.n == 0 || !harmless(name.p, name.n, false) || memchr(name.p, ':', name.n) != NULL ||
-	    !harmless(value.p, value.n, true))
+	if (name.n == 0 || !harmless(name.p, name.n, false) ||
+	    memchr(name.p, ':', name.n) != NULL || !harmless(value.p, value.n, true))
 		return;
 	to = strbuf_room(b, name.n + value.n + 4);
 	if (to == NULL)
@@ -211,7 +223,8 @@ http_put_fieldn(struct strbuf *b, struct http_str name, struct http_str value)
 void
 http_put_field(struct strbuf *b, const char *name, const char *value)
 {
-	http_put_fieldn(b, (struct http_str){name, strlen(name)}, (struct http_str){value, strlen(value)});
+	http_put_fieldn(b, (struct http_str){name, strlen(name)},
+	    (struct http_str){value, strlen(value)});
 }
 
 void

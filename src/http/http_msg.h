@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * One parsed head (RFC 9112): start line, fields, and how the body is framed. Plain data; every slice points into the
- * buffer it was parsed from. */
+ * One parsed head (RFC 9112): start line, fields, and how the body is framed. Plain data; every
+ * slice points into the buffer it was parsed from. */
 #ifndef HTTP_HTTP_MSG_H
 #define HTTP_HTTP_MSG_H
 
@@ -31,7 +31,7 @@ enum http_framing {
 struct http_head {
 	bool is_response;
 	struct http_str method, target;	/* request */
-	struct http_str host;		/* value of Host; or of the authority of an absolute-form target */
+	struct http_str host;		/* of the Host field, or of an absolute-form target */
 	int status;			/* response */
 	struct http_str reason;
 	int minor;			/* HTTP/1.minor, 0 or 1 */
@@ -41,7 +41,8 @@ struct http_head {
 	bool expect_continue;		/* Expect: 100-continue */
 	bool upgrade;			/* Connection: upgrade with an Upgrade field */
 	size_t nfields;
-	struct http_field fields[HTTP_MAX_FIELDS];	/* last: a copy may hold only those in use */
+	/* Last: a copy may hold only those in use. */
+	struct http_field fields[HTTP_MAX_FIELDS];
 };
 
 /* ASCII case-insensitive compare of n bytes; no locale has a say in it. */
@@ -51,19 +52,23 @@ bool http_str_ieq(struct http_str s, const char *z);
 bool http_str_eq(struct http_str s, const char *z);
 /* The first field of that name, or NULL. Borrowed. */
 const struct http_field *http_field_find(const struct http_head *h, const char *name);
-/* Whether a comma-separated list field holds a token (RFC 9110 section 5.6.1), over all fields of that name. */
+/* Whether a comma-separated list field holds a token (RFC 9110 section 5.6.1), over all fields of
+ * that name. */
 bool http_field_has_token(const struct http_head *h, const char *name, const char *token);
 /* The same for one list value. */
 bool http_list_has(struct http_str list, const char *token);
-/* Whether a field must not be forwarded: the hop-by-hop ones of RFC 9110 section 7.6.1, Trailer (trailers are dropped),
- * Proxy-*, and those that Connection names. Content-Length is not among them: framing is the sender's business. */
+/* Whether a field must not be forwarded: the hop-by-hop ones of RFC 9110 section 7.6.1, Trailer
+ * (trailers are dropped), Proxy-*, and those that Connection names. Content-Length is not among
+ * them: framing is the sender's business. */
 bool http_field_hop_by_hop(const struct http_head *h, const struct http_field *f);
 /* The standard reason phrase; "" when unknown. Static. */
 const char *http_reason(int status);
 
-/* Serialisers: append to b. Values must not hold CR, LF or NUL: such a field is left out (never injected). */
+/* Serialisers: append to b. Values must not hold CR, LF or NUL: such a field is left out (never
+ * injected). */
 void http_put_status(struct strbuf *b, int status);
-void http_put_request(struct strbuf *b, const char *method, size_t nmethod, const char *target, size_t ntarget);
+void http_put_request(struct strbuf *b, const char *method, size_t nmethod, const char *target,
+    size_t ntarget);
 void http_put_field(struct strbuf *b, const char *name, const char *value);
 void http_put_fieldn(struct strbuf *b, struct http_str name, struct http_str value);
 void http_put_end(struct strbuf *b);

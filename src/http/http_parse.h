@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
- * Strict incremental parser of HTTP/1.1 heads: RFC 9112 without leniency wherever a second parser might read the bytes
- * otherwise (both lengths, bare CR or LF, obs-fold, blanks before the colon, bad sizes). Pure; no I/O. The outcome does
- * not depend on how the bytes were split. */
+ * Strict incremental parser of HTTP/1.1 heads: RFC 9112 without leniency wherever a second parser
+ * might read the bytes otherwise (both lengths, bare CR or LF, obs-fold, blanks before the colon,
+ * bad sizes). Pure; no I/O. The outcome does not depend on how the bytes were split. */
 #ifndef HTTP_HTTP_PARSE_H
 #define HTTP_HTTP_PARSE_H
 
@@ -31,13 +31,14 @@ struct http_parser {
 /* May be called again to use p for the next message. */
 void http_parser_init(struct http_parser *p, bool response, size_t max_head);
 
-/* Methods: GET HEAD POST PUT PATCH DELETE OPTIONS; others are 501.
- * buf[0..len) holds all bytes of the message so far, from its first byte (leading empty lines, at most two, before a
- * request are skipped); it may have moved since the last call, with the same content. DONE: *out is filled with slices
- * into buf and *used is the length of the head. MORE: call again with more bytes. ERROR: p->error and p->why say what;
- * for a response, error is 502. A bad line is an ERROR as soon as its LF is there (bytes that cannot begin a message
- * even sooner), whatever follows; later calls return it again. */
-enum http_parse_result http_parse(struct http_parser *p, const char *buf, size_t len, struct http_head *out,
-    size_t *used);
+/* buf[0..len) holds all bytes of
+ * the message so far, from its first byte (leading empty lines, at most two, before a request are
+ * skipped); it may have moved since the last call, with the same content. DONE: *out is filled with
+ * slices into buf and *used is the length of the head. MORE: call again with more bytes. ERROR:
+ * p->error and p->why say what; for a response, error is 502. A bad line is an ERROR as soon as its
+ * LF is there (bytes that cannot begin a message even sooner), whatever follows; later calls return
+ * it again. Methods but GET HEAD POST PUT PATCH DELETE OPTIONS are 501. */
+enum http_parse_result http_parse(struct http_parser *p, const char *buf, size_t len,
+    struct http_head *out, size_t *used);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * The event-stream interpreter. Lines that arrive whole are read in place; only what a split leaves over is copied. */
+ * The event-stream interpreter. Lines that arrive whole are read in place; only what a split leaves
+ * over is copied. */
 #include "http/http_sse.h"
 
 #include <string.h>
@@ -8,7 +9,8 @@
 
 void
 http_sse_init(struct http_sse *s, size_t max,
-    void (*on_event)(void *arg, const char *event, const char *id, const char *data, size_t n), void *arg)
+    void (*on_event)(void *arg, const char *event, const char *id, const char *data, size_t n),
+    void *arg)
 {
 	*s = (struct http_sse){.on_event = on_event, .arg = arg};
 	/* A data line holds its field name and a blank besides. */
@@ -33,8 +35,8 @@ dispatch(struct http_sse *s)
 
 	if (s->data.len > 0 && !lost) {
 		s->data.p[--s->data.len] = '\0';
-		s->on_event(s->arg, *strbuf_str(&s->event) != '\0' ? s->event.p : "message", strbuf_str(&s->id),
-		    s->data.p, s->data.len);
+		s->on_event(s->arg, *strbuf_str(&s->event) != '\0' ? s->event.p : "message",
+		    strbuf_str(&s->id), s->data.p, s->data.len);
 	}
 	strbuf_clear(&s->data);
 	strbuf_clear(&s->event);
@@ -93,7 +95,8 @@ line(struct http_sse *s, const char *p, size_t n)
 		data_line(s, value, nvalue);
 	else if (nname == 5 && memcmp(p, "event", 5) == 0)
 		set(&s->event, value, nvalue);
-	else if (nname == 2 && memcmp(p, "id", 2) == 0 && (nvalue == 0 || memchr(value, '\0', nvalue) == NULL))
+	else if (nname == 2 && memcmp(p, "id", 2) == 0 &&
+	    (nvalue == 0 || memchr(value, '\0', nvalue) == NULL))
 		set(&s->id, value, nvalue);
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * Targets and hosts: everything that two readers might take for different things is refused here. */
+ * Targets and hosts: everything that two readers might take for different things is refused
+ * here. */
 #include "http/http_url.h"
 
 #include <arpa/inet.h>
@@ -23,7 +24,8 @@ alnum(char c)
 	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
 }
 
-/* Reads one character of a path, which may be an escape. Returns its value, *n the bytes it took; -1 on a bad escape. */
+/* Reads one character of a path, which may be an escape. Returns its value, *n the bytes it took;
+ * -1 on a bad escape. */
 static int
 path_char(const char *p, const char *end, size_t *n)
 {
@@ -73,7 +75,8 @@ path_fault(const char *p, const char *end)
 	return seg > 0 && seg == dots && seg <= 2 ? "dot segment in the path" : NULL;
 }
 
-/* Length of "http://" or "https://" and the authority behind it; 0 when t is no absolute-form target. */
+/* Length of "http://" or "https://" and the authority behind it; 0 when t is no absolute-form
+ * target. */
 static size_t
 skip_authority(struct http_str t)
 {
@@ -153,8 +156,10 @@ http_url_param(struct http_str query, const char *key, char *out, size_t size)
 		size_t n = amp == NULL ? query.n : (size_t)(amp - query.p);
 		const char *eq = memchr(query.p, '=', n);
 		struct http_str k = {query.p, eq == NULL ? n : (size_t)(eq - query.p)};
-		struct http_str v = {eq == NULL ? query.p + n : eq + 1, eq == NULL ? 0 : n - k.n - 1};
+		struct http_str v = {query.p + n, 0};
 
+		if (eq != NULL)
+			v = (struct http_str){eq + 1, n - k.n - 1};
 		if (http_url_decode(k, true, name, sizeof(name)) == 0 && strcmp(name, key) == 0)
 			return http_url_decode(v, true, out, size) == 0 ? 1 : -1;
 		query.p += amp == NULL ? n : n + 1;
@@ -209,7 +214,8 @@ http_host_parse(struct http_str host, char *out, size_t size, int *port)
 			return -1;
 		rest = n + 2;
 	} else {
-		/* A registered name of RFC 3986, but without escapes: nobody needs them and readers differ. */
+		/* A registered name of RFC 3986, but without escapes: nobody needs them and readers
+		 * differ. */
 		while (n < host.n && (alnum(name[n]) ||
 		    (name[n] != '\0' && strchr("-._~!$&'()*+,;=", name[n]) != NULL)))
 			n++;

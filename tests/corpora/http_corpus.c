@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC
- * Judges the raw cases that convert.py wrote: each as a whole, cut in two at every byte and byte by byte, with one and
- * the same outcome; that outcome against the expected one, but for the named limits.
+ * Judges the raw cases that convert.py wrote: each as a whole, cut in two at every byte and byte by
+ * byte, with one and the same outcome; that outcome against the expected one, but for the named
+ * limits.
  *
- *	http_corpus DIRECTORY LIMITS */
+ * Usage: http_corpus DIRECTORY LIMITS */
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -85,9 +86,11 @@ read_head(struct stream *s, bool response, struct http_head *h)
 	if (r == HTTP_PARSE_MORE)
 		return INCOMPLETE;
 	s->pos += used;
-	strbuf_printf(&s->log, "%.*s %.*s %d 1.%d %zu fields, framing %d, keep-alive %d\n", (int)h->method.n, h->method.p,
-	    (int)h->target.n, h->target.p, h->status, h->minor, h->nfields, h->framing, h->keep_alive);
-	if (!response && !http_str_eq(h->target, "*") && http_url_parse(h->target, &url, &why) != 0) {
+	strbuf_printf(&s->log, "%.*s %.*s %d 1.%d %zu fields, framing %d, keep-alive %d\n",
+	    (int)h->method.n, h->method.p, (int)h->target.n, h->target.p, h->status, h->minor,
+	    h->nfields, h->framing, h->keep_alive);
+	if (!response && !http_str_eq(h->target, "*") &&
+	    http_url_parse(h->target, &url, &why) != 0) {
 		strbuf_printf(&s->log, "400 %s\n", why);
 		return REJECT;
 	}
@@ -134,7 +137,8 @@ judge_all(const char *name, char *buf, size_t len, bool response, struct strbuf 
 		s.step = cut == len ? 1 : len;
 		if (judge(&s, response) != whole || s.log.len != log->len ||
 		    memcmp(strbuf_str(&s.log), strbuf_str(log), log->len) != 0) {
-			printf("%s: cut at %zu it gives another result\n%s", name, cut, strbuf_str(&s.log));
+			printf("%s: cut at %zu it gives another result\n%s", name, cut,
+			    strbuf_str(&s.log));
 			nfailed++;
 			break;
 		}
@@ -165,14 +169,15 @@ slurp(const char *dir, const char *file, size_t *n)
 	return strbuf_take(&b);
 }
 
-/* Whether a line of the limits begins with this name; marks it as used by cutting its first letter. */
+/* Whether a line of the limits begins with this name; marks it as used by cutting its first
+ * letter. */
 static bool
 limited(char *limits, const char *name)
 {
 	size_t n = strlen(name);
 
-	for (char *p = limits; p != NULL && *p != '\0'; p = strchr(p, '\n'), p = p == NULL ? NULL : p + 1) {
-		if (strncmp(p, name, n) == 0 && (p[n] == ' ' || p[n] == '\t')) {
+	for (char *p = limits; *p != '\0'; p += strcspn(p, "\n"), p += *p == '\n') {
+		if (strncmp(p, name, n) == 0 && p[n] == ' ') {
 			*p = '!';
 			return true;
 		}
@@ -208,7 +213,8 @@ agrees(enum verdict want, enum verdict got)
 }
 
 static void
-run_case(const char *dir, char *limits, const char *name, const char *kind, const char *verdict, const char *file)
+run_case(const char *dir, char *limits, const char *name, const char *kind, const char *verdict,
+    const char *file)
 {
 	struct strbuf log = STRBUF_INIT;
 	struct suite *s = suite_of(name, kind);
@@ -262,8 +268,9 @@ main(int argc, char **argv)
 		}
 	}
 	for (const struct suite *s = suites; s->name[0] != '\0'; s++)
-		printf("%s: accept %d of %d, reject %d of %d, incomplete %d of %d; the other %d are named limits\n", s->name,
-		    s->right[ACCEPT], s->cases[ACCEPT], s->right[REJECT], s->cases[REJECT], s->right[INCOMPLETE],
+		printf("%s: accept %d of %d, reject %d of %d, incomplete %d of %d; "
+		    "the other %d are named limits\n", s->name, s->right[ACCEPT], s->cases[ACCEPT],
+		    s->right[REJECT], s->cases[REJECT], s->right[INCOMPLETE],
 		    s->cases[INCOMPLETE], s->limits);
 	free(list);
 	free(limits);

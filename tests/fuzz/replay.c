@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * The main of a fuzz target without libFuzzer: runs each file, and each file of each directory, once. Options are
- * passed over, so that the same command line serves both. */
+ * The main of a fuzz target without libFuzzer: runs each file, and each file of each directory,
+ * once. Options are passed over, so that the same command line serves both. */
 #include <dirent.h>
 #include <stdbool.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * Feeds a head to the parser in one piece, in two at every place, and byte by byte, each time from a block of memory of
- * exactly its size, and insists on one outcome. */
+ * Feeds a head to the parser in one piece, in two at every place, and byte by byte, each time from
+ * a block of memory of exactly its size, and insists on one outcome. */
 #ifndef HTTP_FEED_H
 #define HTTP_FEED_H
 
@@ -43,7 +43,8 @@ feed_same(const struct feed *a, const struct feed *b)
 	assert_int_equal(a->head.content_length, b->head.content_length);
 	assert_int_equal(a->head.target.n, b->head.target.n);
 	for (size_t i = 0; i < a->head.nfields; i++) {
-		assert_int_equal(a->head.fields[i].name.p - a->buf, b->head.fields[i].name.p - b->buf);
+		assert_int_equal(a->head.fields[i].name.p - a->buf,
+		    b->head.fields[i].name.p - b->buf);
 		assert_int_equal(a->head.fields[i].value.n, b->head.fields[i].value.n);
 	}
 }

@@ -13,9 +13,11 @@ struct outcome {
 	struct strbuf data;
 };
 
-/* Feeds s in pieces: [0,cut) and the rest (cut <= n), or byte by byte (cut > n), from memory of exactly that size. */
+/* Feeds s in pieces: [0,cut) and the rest (cut <= n), or byte by byte (cut > n), from memory of
+ * exactly that size. */
 static void
-feed(struct outcome *o, enum http_framing framing, uint64_t length, const char *s, size_t n, size_t cut)
+feed(struct outcome *o, enum http_framing framing, uint64_t length, const char *s, size_t n,
+    size_t cut)
 {
 	const struct http_head h = {.framing = framing, .content_length = length};
 	struct http_body b;
@@ -50,7 +52,8 @@ feed(struct outcome *o, enum http_framing framing, uint64_t length, const char *
 }
 
 static void
-check(enum http_framing framing, uint64_t length, const char *s, size_t n, enum http_body_result result,
+check(enum http_framing framing, uint64_t length, const char *s, size_t n,
+    enum http_body_result result,
     const char *data, size_t left)
 {
 	struct outcome o = {0};
@@ -58,7 +61,8 @@ check(enum http_framing framing, uint64_t length, const char *s, size_t n, enum 
 	for (size_t cut = 0; cut <= n + 1; cut++) {
 		feed(&o, framing, length, s, n, cut);
 		if (o.result != result)
-			print_error("%s (cut %zu): %s\n", s, cut, o.why == NULL ? "no error" : o.why);
+			print_error("%s (cut %zu): %s\n", s, cut, o.why == NULL ? "no error" :
+			    o.why);
 		assert_int_equal(o.result, result);
 		assert_int_equal(o.why != NULL, result == HTTP_BODY_ERROR);
 		assert_int_equal(o.eof_ok, result == HTTP_BODY_DONE || framing == HTTP_BODY_CLOSE);
@@ -98,9 +102,11 @@ test_chunked(void **state)
 	chunked("0\r\n\r\n", HTTP_BODY_DONE, "", 0);
 	chunked("000\r\n\r\n", HTTP_BODY_DONE, "", 0);
 	chunked("0000000000000003\r\nabc\r\n0\r\n\r\n", HTTP_BODY_DONE, "abc", 0);
-	chunked("a\r\n0123456789\r\nA\r\n0123456789\r\n0\r\n\r\n", HTTP_BODY_DONE, "01234567890123456789", 0);
+	chunked("a\r\n0123456789\r\nA\r\n0123456789\r\n0\r\n\r\n", HTTP_BODY_DONE,
+	    "01234567890123456789", 0);
 	chunked("1\r\n\r\r\n1\r\n\n\r\n0\r\n\r\n", HTTP_BODY_DONE, "\r\n", 0);
-	chunked("1\r\na\r\n0\r\nVary: *\r\nX:\r\nEt-Ag: \"\xc3\xa4\"\t\r\n\r\nx", HTTP_BODY_DONE, "a", 1);
+	chunked("1\r\na\r\n0\r\nVary: *\r\nX:\r\nEt-Ag: \"\xc3\xa4\"\t\r\n\r\nx", HTTP_BODY_DONE,
+	    "a", 1);
 	chunked("5\r\nhel", HTTP_BODY_MORE, "hel", 0);
 	chunked("5\r\nhello\r\n0\r\n", HTTP_BODY_MORE, "hello", 0);
 	chunked("7fffffffffffffff\r\nhello", HTTP_BODY_MORE, "hello", 0);
@@ -111,11 +117,16 @@ static void
 test_chunked_refused(void **state)
 {
 	static const char *const bad[] = {
-		"0x2\r\nab\r\n", "2;a=b\r\nab\r\n", "2 \r\nab\r\n", " 2\r\nab\r\n", "\t2\r\n", "+2\r\n", "-2\r\n", "2_0\r\n",
-		"2\nab\r\n", "2\r\r\n", "2\rab\r\n", "\r\n", ";a=b\r\n", "g\r\n", "2\r\nab0\r\n", "2\r\nab\n0\r\n", "2\r\nab\r0\r\n",
-		"2\r\nabc\r\n", "8000000000000000\r\n", "ffffffffffffffff\r\n", "00000000000000001\r\n",
-		"0\r\nfoo\r\n\r\n", "0\r\n foo: a\r\n\r\n", "0\r\nfoo : a\r\n\r\n", "0\r\nfoo: a\n\r\n", "0\r\n\n", "0\r\n\rx",
-		"0\r\nfoo: a\x01\r\n\r\n", "0\r\nfoo: a\r\n b\r\n\r\n", "0\r\n: a\r\n\r\n", "0\r\nfoo: a\rb\r\n\r\n",
+		"0x2\r\nab\r\n", "2;a=b\r\nab\r\n", "2 \r\nab\r\n", " 2\r\nab\r\n", "\t2\r\n",
+		"+2\r\n", "-2\r\n", "2_0\r\n",
+		"2\nab\r\n", "2\r\r\n", "2\rab\r\n", "\r\n", ";a=b\r\n", "g\r\n", "2\r\nab0\r\n",
+		"2\r\nab\n0\r\n", "2\r\nab\r0\r\n",
+		"2\r\nabc\r\n", "8000000000000000\r\n", "ffffffffffffffff\r\n",
+		"00000000000000001\r\n",
+		"0\r\nfoo\r\n\r\n", "0\r\n foo: a\r\n\r\n", "0\r\nfoo : a\r\n\r\n",
+		"0\r\nfoo: a\n\r\n", "0\r\n\n", "0\r\n\rx",
+		"0\r\nfoo: a\x01\r\n\r\n", "0\r\nfoo: a\r\n b\r\n\r\n", "0\r\n: a\r\n\r\n",
+		"0\r\nfoo: a\rb\r\n\r\n",
 		"0\r\nGET / HTTP/1.1\r\n", "0\n\n", "0;\r\n\r\n",
 	};
 
@@ -154,7 +165,8 @@ test_encoder(void **state)
 	static const struct {
 		uint64_t n;
 		const char *head;
-	} cases[] = {{0, "0\r\n"}, {1, "1\r\n"}, {15, "f\r\n"}, {16, "10\r\n"}, {26, "1a\r\n"}, {65536, "10000\r\n"},
+	} cases[] = {{0, "0\r\n"}, {1, "1\r\n"}, {15, "f\r\n"}, {16, "10\r\n"}, {26, "1a\r\n"},
+	    {65536, "10000\r\n"},
 	    {UINT64_MAX, "ffffffffffffffff\r\n"}};
 	struct strbuf b = STRBUF_INIT;
 	struct outcome o = {0};
@@ -185,7 +197,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_plain), cmocka_unit_test(test_chunked), cmocka_unit_test(test_chunked_refused),
+		cmocka_unit_test(test_plain), cmocka_unit_test(test_chunked),
+		cmocka_unit_test(test_chunked_refused),
 		cmocka_unit_test(test_trailer_limit), cmocka_unit_test(test_encoder),
 	};
 

@@ -59,9 +59,11 @@ test_lookup(void **state)
 static void
 test_hop_by_hop(void **state)
 {
-	static const char *const hop[] = {"Connection", "keep-alive", "TE", "Trailer", "Transfer-Encoding", "Upgrade",
+	static const char *const hop[] = {"Connection", "keep-alive", "TE", "Trailer",
+	    "Transfer-Encoding", "Upgrade",
 	    "Proxy-Connection", "Proxy-Authorization", "HTTP2-Settings", "X-Foo"};
-	static const char *const end[] = {"Content-Length", "Content-Type", "Authorization", "X-Foo2", "Proxy-", "T"};
+	static const char *const end[] = {"Content-Length", "Content-Type", "Authorization",
+	    "X-Foo2", "Proxy-", "T"};
 	static struct http_head h;
 
 	(void)state;
@@ -127,8 +129,10 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_strings), cmocka_unit_test(test_lookup), cmocka_unit_test(test_hop_by_hop),
-		cmocka_unit_test(test_put), cmocka_unit_test(test_put_injects_nothing), cmocka_unit_test(test_reasons),
+		cmocka_unit_test(test_strings), cmocka_unit_test(test_lookup),
+		cmocka_unit_test(test_hop_by_hop),
+		cmocka_unit_test(test_put), cmocka_unit_test(test_put_injects_nothing),
+		cmocka_unit_test(test_reasons),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -41,8 +41,9 @@ accept(struct feed *f, const char *text, bool response)
 static void
 test_request(void **state)
 {
-	static const char text[] = "\r\n\r\nPOST /v1/chat/completions?a=b HTTP/1.1\r\nHost: localhost:8081\r\n"
-	    "Content-Type:application/json\r\nX-Blank: \t \r\nX-Text: \t D\xc3\xbcsseldorf \xff\t\r\n"
+	static const char text[] = "\r\n\r\nPOST /v1/chat/completions?a=b HTTP/1.1\r\n"
+	    "Host: localhost:8081\r\nContent-Type:application/json\r\nX-Blank: \t \r\n"
+	    "X-Text: \t D\xc3\xbcsseldorf \xff\t\r\n"
 	    "content-length: 0012\r\nExpect: 100-Continue\r\n\r\n{\"model\":1}";
 	struct feed f;
 
@@ -54,7 +55,8 @@ test_request(void **state)
 	assert_true(http_str_eq(f.head.host, "localhost:8081"));
 	assert_int_equal(f.head.minor, 1);
 	assert_int_equal(f.head.nfields, 6);
-	assert_true(http_str_eq(http_field_find(&f.head, "x-text")->value, "D\xc3\xbcsseldorf \xff"));
+	assert_true(http_str_eq(http_field_find(&f.head, "x-text")->value,
+	    "D\xc3\xbcsseldorf \xff"));
 	assert_int_equal(http_field_find(&f.head, "x-blank")->value.n, 0);
 	assert_int_equal(f.head.framing, HTTP_BODY_LENGTH);
 	assert_int_equal(f.head.content_length, 12);
@@ -68,11 +70,15 @@ test_request(void **state)
 static void
 test_methods(void **state)
 {
-	static const char *const good[] = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"};
+	static const char *const good[] = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE",
+	    "OPTIONS"};
 	static const struct refusal bad[] = {
-		{"CONNECT a:443 HTTP/1.1\r\n", 501}, {"TRACE / HTTP/1.1\r\n", 501}, {"get / HTTP/1.1\r\n", 501},
-		{"GE / HTTP/1.1\r\n", 501}, {"GETS / HTTP/1.1\r\n", 501}, {"OPTIONSX / HTTP/1.1\r\n", 501},
-		{"OPTIONSXX / HTTP/1.1\r\n", 501}, {"G\xc3\x8bT / HTTP/1.1\r\n", 400}, {"GE(T / HTTP/1.1\r\n", 400},
+		{"CONNECT a:443 HTTP/1.1\r\n", 501}, {"TRACE / HTTP/1.1\r\n", 501},
+		{"get / HTTP/1.1\r\n", 501},
+		{"GE / HTTP/1.1\r\n", 501}, {"GETS / HTTP/1.1\r\n", 501},
+		{"OPTIONSX / HTTP/1.1\r\n", 501},
+		{"OPTIONSXX / HTTP/1.1\r\n", 501}, {"G\xc3\x8bT / HTTP/1.1\r\n", 400},
+		{"GE(T / HTTP/1.1\r\n", 400},
 		{" GET / HTTP/1.1\r\n", 400}, {"GET\r\n", 400}, {"GET: / HTTP/1.1\r\n", 400},
 	};
 	struct feed f;
@@ -93,8 +99,10 @@ static void
 test_strangers(void **state)
 {
 	static const struct refusal bad[] = {
-		{"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505}, {"\x16\x03\x01\x02", 400}, {"SSH-2.0-OpenSSH_9.2\r\n", 400},
-		{"\x80\x2e\x01", 400}, {"GET /\r\n", 400}, {"GET / HTTP/1.1\n", 400}, {"\nGET / HTTP/1.1\r\n", 400},
+		{"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505}, {"\x16\x03\x01\x02", 400},
+		{"SSH-2.0-OpenSSH_9.2\r\n", 400},
+		{"\x80\x2e\x01", 400}, {"GET /\r\n", 400}, {"GET / HTTP/1.1\n", 400},
+		{"\nGET / HTTP/1.1\r\n", 400},
 		{"\r\n\r\n\r\n", 400}, {"\rGET / HTTP/1.1\r\n", 400}, {"GET / HTTP/1.1\r\r\n", 400},
 		{"PROXY TCP4 1.2.3.4 1.2.3.4 1 2\r\n", 400}, {"{\"model\": 1}\r\n", 400},
 		{GET "Host: a\n", 400}, {GET H "\n", 400}, {GET "Foo: a\rBar: b\r\n", 400},
@@ -108,19 +116,28 @@ static void
 test_start_line(void **state)
 {
 	static const struct refusal bad[] = {
-		{"GET  / HTTP/1.1\r\n", 400}, {"GET /  HTTP/1.1\r\n", 400}, {"GET / HTTP/1.1 \r\n", 400},
-		{"GET\t/ HTTP/1.1\r\n", 400}, {"GET /a b HTTP/1.1\r\n", 400}, {"GET /\x01 HTTP/1.1\r\n", 400},
-		{"GET /\xc3\xa9 HTTP/1.1\r\n", 400}, {"GET /\x7f HTTP/1.1\r\n", 400}, {"GET /a#b HTTP/1.1\r\n", 400},
-		{"GET / HTTP/1.2\r\n", 505}, {"GET / HTTP/0.9\r\n", 505}, {"GET / HTTP/2.0\r\n", 505},
-		{"GET / HTTP/3\r\n", 400}, {"GET / HTTP/1.10\r\n", 400}, {"GET / HTTP/01.1\r\n", 400},
-		{"GET / http/1.1\r\n", 400}, {"GET / HTTP/1,1\r\n", 400}, {"GET / ICE/1.0\r\n", 400},
+		{"GET  / HTTP/1.1\r\n", 400}, {"GET /  HTTP/1.1\r\n", 400},
+		{"GET / HTTP/1.1 \r\n", 400},
+		{"GET\t/ HTTP/1.1\r\n", 400}, {"GET /a b HTTP/1.1\r\n", 400},
+		{"GET /\x01 HTTP/1.1\r\n", 400},
+		{"GET /\xc3\xa9 HTTP/1.1\r\n", 400}, {"GET /\x7f HTTP/1.1\r\n", 400},
+		{"GET /a#b HTTP/1.1\r\n", 400},
+		{"GET / HTTP/1.2\r\n", 505}, {"GET / HTTP/0.9\r\n", 505},
+		{"GET / HTTP/2.0\r\n", 505},
+		{"GET / HTTP/3\r\n", 400}, {"GET / HTTP/1.10\r\n", 400},
+		{"GET / HTTP/01.1\r\n", 400},
+		{"GET / http/1.1\r\n", 400}, {"GET / HTTP/1,1\r\n", 400},
+		{"GET / ICE/1.0\r\n", 400},
 		{"GET / RTSP/1.0\r\n", 400}, {"GET HTTP/1.1\r\n", 400}, {"GET  HTTP/1.1\r\n", 400},
 	};
 	static const struct refusal forms[] = {
 		{"GET a HTTP/1.1\r\n" H "\r\n", 400}, {"GET * HTTP/1.1\r\n" H "\r\n", 400},
-		{"GET ftp://a/ HTTP/1.1\r\n" H "\r\n", 400}, {"GET http:// HTTP/1.1\r\n" H "\r\n", 400},
-		{"GET http:///x HTTP/1.1\r\n" H "\r\n", 400}, {"GET http://u:p@a/ HTTP/1.1\r\n" H "\r\n", 400},
-		{"GET http://a:b/ HTTP/1.1\r\n" H "\r\n", 400}, {"GET s://]ufd/: HTTP/1.1\r\n" H "\r\n", 400},
+		{"GET ftp://a/ HTTP/1.1\r\n" H "\r\n", 400},
+		{"GET http:// HTTP/1.1\r\n" H "\r\n", 400},
+		{"GET http:///x HTTP/1.1\r\n" H "\r\n", 400},
+		{"GET http://u:p@a/ HTTP/1.1\r\n" H "\r\n", 400},
+		{"GET http://a:b/ HTTP/1.1\r\n" H "\r\n", 400},
+		{"GET s://]ufd/: HTTP/1.1\r\n" H "\r\n", 400},
 		{"GET a:443 HTTP/1.1\r\n" H "\r\n", 400},
 	};
 	struct feed f;
@@ -142,11 +159,14 @@ static void
 test_fields(void **state)
 {
 	static const struct refusal bad[] = {
-		{GET "Host : a\r\n", 400}, {GET "Host\t: a\r\n", 400}, {GET "Host\r\n", 400}, {GET ": a\r\n", 400},
+		{GET "Host : a\r\n", 400}, {GET "Host\t: a\r\n", 400}, {GET "Host\r\n", 400},
+		{GET ": a\r\n", 400},
 		{GET " Host: a\r\n", 400}, {GET H " folded\r\n", 400}, {GET H "\tfolded\r\n", 400},
-		{GET "Ho st: a\r\n", 400}, {GET "Ho\x01st: a\r\n", 400}, {GET "H\xc3\xb6st: a\r\n", 400},
+		{GET "Ho st: a\r\n", 400}, {GET "Ho\x01st: a\r\n", 400},
+		{GET "H\xc3\xb6st: a\r\n", 400},
 		{GET "Fo@: a\r\n", 400}, {GET "X: a\x01\r\n", 400}, {GET "X: a\x7f\r\n", 400},
-		{GET "X: 12345678\x1f" "12345678\r\n", 400}, {GET "X: 1234567812345\x7f" "678\r\n", 400},
+		{GET "X: 12345678\x1f" "12345678\r\n", 400},
+		{GET "X: 1234567812345\x7f" "678\r\n", 400},
 	};
 	struct feed f;
 	char text[64];
@@ -177,7 +197,8 @@ test_framing_refused(void **state)
 {
 	static const struct refusal bad[] = {
 		{POST "Content-Length: 1\r\nContent-Length: 2\r\n", 400},
-		{POST "Content-Length: 1\r\nContent-Length: 1\r\n", 400}, {POST "Content-Length: 1, 1\r\n", 400},
+		{POST "Content-Length: 1\r\nContent-Length: 1\r\n", 400},
+		{POST "Content-Length: 1, 1\r\n", 400},
 		{POST "Content-Length: -1\r\n", 400}, {POST "Content-Length: +1\r\n", 400},
 		{POST "Content-Length: 0x1\r\n", 400}, {POST "Content-Length: 1 2\r\n", 400},
 		{POST "Content-Length: 1_2\r\n", 400}, {POST "Content-Length:\r\n", 400},
@@ -187,14 +208,20 @@ test_framing_refused(void **state)
 		{POST "Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", 400},
 		{POST "Transfer-Encoding: chunked\r\nContent-Length: 1\r\n\r\n", 400},
 		{POST "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n", 400},
-		{POST "Transfer-Encoding: chunked, chunked\r\n", 400}, {POST "Transfer-Encoding: chunked, gzip\r\n", 400},
-		{POST "Transfer-Encoding: chunked;q=1\r\n", 400}, {POST "Transfer-Encoding:\r\n", 400},
-		{POST "Transfer-Encoding: , chunked\r\n", 400}, {POST "Transfer-Encoding: \"chunked\"\r\n", 400},
-		{POST "Transfer-Encoding: \x0b" "chunked\r\n", 400}, {POST "Transfer_Encoding: chunked\r\n", 400},
+		{POST "Transfer-Encoding: chunked, chunked\r\n", 400},
+		{POST "Transfer-Encoding: chunked, gzip\r\n", 400},
+		{POST "Transfer-Encoding: chunked;q=1\r\n", 400},
+		{POST "Transfer-Encoding:\r\n", 400},
+		{POST "Transfer-Encoding: , chunked\r\n", 400},
+		{POST "Transfer-Encoding: \"chunked\"\r\n", 400},
+		{POST "Transfer-Encoding: \x0b" "chunked\r\n", 400},
+		{POST "Transfer_Encoding: chunked\r\n", 400},
 		{POST "Transfer-Encoding : chunked\r\n", 400},
 		{"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n", 400},
-		{POST "Transfer-Encoding: gzip\r\n", 501}, {POST "Transfer-Encoding: gzip, chunked\r\n", 501},
-		{POST "Transfer-Encoding: identity\r\n", 501}, {POST "Transfer-Encoding: xchunked\r\n", 501},
+		{POST "Transfer-Encoding: gzip\r\n", 501},
+		{POST "Transfer-Encoding: gzip, chunked\r\n", 501},
+		{POST "Transfer-Encoding: identity\r\n", 501},
+		{POST "Transfer-Encoding: xchunked\r\n", 501},
 		{POST "Transfer-Encoding: chunkedchunked\r\n", 501},
 	};
 
@@ -228,13 +255,17 @@ static void
 test_host_and_expect(void **state)
 {
 	static const struct refusal bad[] = {
-		{GET "\r\n", 400}, {GET "A: b\r\n\r\n", 400}, {GET H H, 400}, {GET "Host:\r\n", 400},
-		{GET "Host: a b\r\n", 400}, {GET "Host: a:b\r\n", 400}, {GET "Host: a:65536\r\n", 400},
+		{GET "\r\n", 400}, {GET "A: b\r\n\r\n", 400}, {GET H H, 400},
+		{GET "Host:\r\n", 400},
+		{GET "Host: a b\r\n", 400}, {GET "Host: a:b\r\n", 400},
+		{GET "Host: a:65536\r\n", 400},
 		{GET "Host: u@a\r\n", 400}, {GET "Host: a/b\r\n", 400}, {GET "Host: [::1\r\n", 400},
-		{GET "Host: [a]\r\n", 400}, {GET "Host: a%00\r\n", 400}, {"GET / HTTP/1.0\r\n" H H, 400},
+		{GET "Host: [a]\r\n", 400}, {GET "Host: a%00\r\n", 400},
+		{"GET / HTTP/1.0\r\n" H H, 400},
 		{"GET http://a/ HTTP/1.1\r\n\r\n", 400},
 		{POST "Expect: 200-ok\r\n", 417}, {POST "Expect:\r\n", 417},
-		{POST "Expect: 100-continue, x\r\n", 417}, {"POST / HTTP/1.0\r\nExpect: x\r\n", 417},
+		{POST "Expect: 100-continue, x\r\n", 417},
+		{"POST / HTTP/1.0\r\nExpect: x\r\n", 417},
 	};
 	struct feed f;
 
@@ -262,8 +293,10 @@ test_connection(void **state)
 		{"GET / HTTP/1.0\r\n\r\n", false, false},
 		{"GET / HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n", true, false},
 		{GET H "Connection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n\r\n", true, true},
-		{GET H "Upgrade: websocket\r\n\r\n", true, false}, {GET H "Connection: upgrade\r\n\r\n", true, false},
-		{"GET / HTTP/1.0\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n", false, false},
+		{GET H "Upgrade: websocket\r\n\r\n", true, false},
+		{GET H "Connection: upgrade\r\n\r\n", true, false},
+		{"GET / HTTP/1.0\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n", false,
+		false},
 	};
 	struct feed f;
 
@@ -353,7 +386,9 @@ test_response(void **state)
 	accept(&f, "HTTP/1.1 103 Early Hints\r\nLink: a\r\n\r\n", true);
 	assert_int_equal(f.head.framing, HTTP_BODY_NONE);
 	free(f.buf);
-	accept(&f, "HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\nHost: a b\r\nHost:\r\nExpect: x\r\n\r\n", true);
+	accept(&f,
+	    "HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\n"
+	    "Host: a b\r\nHost:\r\nExpect: x\r\n\r\n", true);
 	assert_int_equal(f.head.framing, HTTP_BODY_CHUNKED);
 	free(f.buf);
 }
@@ -378,16 +413,21 @@ static void
 test_response_refused(void **state)
 {
 	static const struct refusal bad[] = {
-		{"hello", 502}, {"\r\nHTTP/1.1 200 OK\r\n", 502}, {"HTTP/1.1\r\n", 502}, {"HTTP/1.1 20\r\n", 502},
-		{"HTTP/1.1 2000 OK\r\n", 502}, {"HTTP/1.1 2x0 OK\r\n", 502}, {"HTTP/1.1  200 OK\r\n", 502},
-		{"HTTP/1.1 099 OK\r\n", 502}, {"HTTP/1.1 600 OK\r\n", 502}, {"HTTP/2.0 200 OK\r\n", 502},
-		{"HTTP/1.1 200 O\x01K\r\n", 502}, {"HTTP/1.1 200 OK\n", 502}, {"HTTP/1.1 200 O\rK\r\n", 502},
+		{"hello", 502}, {"\r\nHTTP/1.1 200 OK\r\n", 502}, {"HTTP/1.1\r\n", 502},
+		{"HTTP/1.1 20\r\n", 502},
+		{"HTTP/1.1 2000 OK\r\n", 502}, {"HTTP/1.1 2x0 OK\r\n", 502},
+		{"HTTP/1.1  200 OK\r\n", 502},
+		{"HTTP/1.1 099 OK\r\n", 502}, {"HTTP/1.1 600 OK\r\n", 502},
+		{"HTTP/2.0 200 OK\r\n", 502},
+		{"HTTP/1.1 200 O\x01K\r\n", 502}, {"HTTP/1.1 200 OK\n", 502},
+		{"HTTP/1.1 200 O\rK\r\n", 502},
 		{"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 1\r\n", 502},
 		{"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", 502},
 		{"HTTP/1.1 204 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", 502},
 		{"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n", 502},
 		{"HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n", 502},
-		{"HTTP/1.1 200 OK\r\nContent-Length : 1\r\n", 502}, {"HTTP/1.1 200 OK\r\nA: b\r\n c\r\n", 502},
+		{"HTTP/1.1 200 OK\r\nContent-Length : 1\r\n", 502},
+		{"HTTP/1.1 200 OK\r\nA: b\r\n c\r\n", 502},
 		{"HTTP/1.1 200 OK\r\nA: b\n", 502},
 	};
 
@@ -398,7 +438,8 @@ test_response_refused(void **state)
 static void
 test_nul(void **state)
 {
-	static const char text[] = GET "Ho\0st: a\r\n", value[] = GET "X: a\0b\r\n", method[] = "GET\0 / HTTP/1.1\r\n";
+	static const char text[] = GET "Ho\0st: a\r\n", value[] = GET "X: a\0b\r\n",
+	    method[] = "GET\0 / HTTP/1.1\r\n";
 	struct feed f;
 
 	(void)state;
@@ -435,7 +476,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_request), cmocka_unit_test(test_methods), cmocka_unit_test(test_strangers),
+		cmocka_unit_test(test_request), cmocka_unit_test(test_methods),
+		cmocka_unit_test(test_strangers),
 		cmocka_unit_test(test_start_line), cmocka_unit_test(test_fields),
 		cmocka_unit_test(test_framing_refused), cmocka_unit_test(test_framing),
 		cmocka_unit_test(test_host_and_expect), cmocka_unit_test(test_connection),

@@ -75,7 +75,8 @@ test_events(void **state)
 	events("data: {\"a\":1}\n\ndata: [DONE]\n\n", "[message||{\"a\":1}][message||[DONE]]");
 	events("event: ping\ndata: x\n\ndata: y\n\n", "[ping||x][message||y]");
 	events("data: a\ndata: b\ndata:c\n\n", "[message||a\nb\nc]");
-	events("id: 7\ndata: a\n\ndata: b\n\nid\ndata: c\n\n", "[message|7|a][message|7|b][message||c]");
+	events("id: 7\ndata: a\n\ndata: b\n\nid\ndata: c\n\n",
+	    "[message|7|a][message|7|b][message||c]");
 	events("data\n\n", "[message||]");
 	events("data\ndata\n\n", "[message||\n]");
 	events("data:  two blanks\n\n", "[message|| two blanks]");
@@ -93,7 +94,8 @@ test_line_ends(void **state)
 	(void)state;
 	events("data: a\r\n\r\n", "[message||a]");
 	events("data: a\r\r", "[message||a]");
-	events("data: a\r\rdata: b\n\ndata: c\r\n\r\ndata: d\r\n\n", "[message||a][message||b][message||c][message||d]");
+	events("data: a\r\rdata: b\n\ndata: c\r\n\r\ndata: d\r\n\n",
+	    "[message||a][message||b][message||c][message||d]");
 	events("data: a\r\n\rdata: b\n\r", "[message||a][message||b]");
 }
 
@@ -125,7 +127,8 @@ test_nul(void **state)
 static void
 test_caps(void **state)
 {
-	static const char joined[] = "data: 1234\ndata: 5678\n\ndata: 1234\ndata: 56789\n\ndata: x\n\n";
+	static const char joined[] = "data: 1234\ndata: 5678\n\n"
+	    "data: 1234\ndata: 56789\n\ndata: x\n\n";
 	static const char lines[] = "data: 123456789\n\ndata: 1234567890\n\ndata: x\n\n"
 	    "data: 1\nlong: 12345678901234567890\ndata: 2\n\ndata: y\n\n";
 
@@ -138,8 +141,10 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_events), cmocka_unit_test(test_line_ends), cmocka_unit_test(test_comments),
-		cmocka_unit_test(test_mark), cmocka_unit_test(test_nul), cmocka_unit_test(test_caps),
+		cmocka_unit_test(test_events), cmocka_unit_test(test_line_ends),
+		cmocka_unit_test(test_comments),
+		cmocka_unit_test(test_mark), cmocka_unit_test(test_nul),
+		cmocka_unit_test(test_caps),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
