@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: ISC
+ * The proxy as others see it: which paths are its, what is under way, and the sums. */
+#include "proxy/proxy.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/xmalloc.h"
+#include "proxy/proxy_priv.h"
+
+static const struct proxy_path paths[] = {
+	{.path = "/v1/chat/completions", .api = "chat", .chat = true, .done = true},
+	{.path = "/chat/completions", .api = "chat", .chat = true, .done = true},
+	{.path = "/v1/completions", .api = "text", .done = true},
+	{.path = "/completion", .api = "text"},
+	{.path = "/infill", .api = "text"},
+	{.path = "/v1/responses", .api = "responses"},
+	{.path = "/v1/messages", .api = "messages"},
+	{.path = "/v1/messages/count_tokens", .api = "messages"},
+	{.path = "/v1/embeddings", .api = "embed"},
+	{.path = "/v1/rerank", .api = "rerank"},
+	{.path = "/v1/reranking", .api = "rerank"},
+	{.path = "/rerank", .api = "rerank"},
+	{.path = "/v1/audio/", .api = "audio", .prefix = true},
+	{.path = "/v1/images/", .api = "images", .prefix = true},
+	{.path = "/props", .api = "props", .get = true},
+};
+static const struct proxy_path extra_path = {.path = "", .api = "extra", .get = true};
+
+static bool
+is_extra(const struct conf *c, struct http_str path)
+{
+	for (size_t i = 0; i < c->nmodels; i++)
+		for (char **x = c->models[i]->extra_paths; x != NULL && *x != NULL; x++)
+			if (http_str_eq(path, *x))
+				return true;
+	return false;
+}
+
+const struct proxy_path *
+proxy_path_find(const struct proxy *p, struct http_str path)
+{
+	for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
+		size_t n = strlen(paths[i].path);
+
+		if ((paths[i].prefix ? path.n > n : path.n == n) && memcmp(path.p, paths[i].path, n) == 0)
+			return &paths[i];
+	}
+	return is_extra(router_conf(p->o.router), path) ? &extra_path : NULL;
+}
+
+bool
+proxy_claims(const struct proxy *p, struct http_str path)
+{
+	return proxy_path_find(p, path) != NULL;
+}
+
+struct proxy_model *
+proxy_model_get(struct proxy *p, const char *id)
+{
+	struct proxy_model *m;
+
+	for (m = p->models; m != NULL; m = m->next)
+		if (strcmp(m->id, id) == 0)
+			return m;
+	m = xcalloc(1, sizeof(*m));
+	m->id = xstrdup(id);
+	metrics_labels(m->labels, sizeof(m->labels), "model", id, (char *)NULL);
+	m->next = p->models;
+	p->models = m;
+	return m;
+}
+
+static void
+on_engine(void *arg, const struct bus_event *e)
+{
+	struct proxy *p = arg;
+	struct proxy_model *m;
+
+	if (e->model == NULL || (e->from != ENGINE_READY && e->from != ENGINE_DRAINING) || e->to == ENGINE_READY ||
+	    e->to == ENGINE_DRAINING)
+		return;
+	m = proxy_model_get(p, e->model);
+	m->down_at = clock_ms();
+	m->down_reason = e->reason;
+	/* Not from inside the event: the router is in the middle of its own work. */
+	for (struct txn *t = p->first; t != NULL; t = t->next) {
+		if (t->pm != m || (!t->deciding && t->xfer == NULL))
+			continue;
+		t->hangup = t->xfer != NULL && e->to == ENGINE_STOPPING;
+		if (t->deciding || t->hangup)
+			timer_set(&t->timer, 0);
+	}
+}
+
+struct proxy *
+proxy_new(const struct proxy_opts *o)
+{
+	struct proxy *p = xcalloc(1, sizeof(*p));
+
+	p->o = *o;
+	p->salt = (uint32_t)(clock_wall_ms() * 2654435761u) ^ (uint32_t)getpid();
+	if (o->bus != NULL)
+		p->sub = bus_subscribe(o->bus, 1u << BUS_ENGINE, on_engine, p);
+	note_declare(o->metrics);
+	return p;
+}
+
+void
+proxy_free(struct proxy **pp)
+{
+	struct proxy *p = *pp;
+	const struct proxy_fault f = {.code = "shutting_down", .message = "mai is shutting down", .attempt = -1};
+
+	if (p == NULL)
+		return;
+	while (p->first != NULL) {
+		if (p->first->begun)
+			txn_cut(p->first, &f);
+		else
+			txn_fail(p->first, 503, &f);
+	}
+	bus_unsubscribe(&p->sub);
+	for (struct proxy_model *m = p->models, *next; m != NULL; m = next) {
+		next = m->next;
+		free(m->id);
+		free(m);
+	}
+	free(p);
+	*pp = NULL;
+}
+
+static void
+not_allowed(struct http_req *req)
+{
+	static const char body[] = "{\"detail\":\"Method Not Allowed\"}";
+	struct strbuf b = STRBUF_INIT;
+
+	http_put_field(&b, "Allow", "POST");
+	http_reply(req, 405, "application/json", &b, body, sizeof(body) - 1);
+	strbuf_fini(&b);
+}
+
+void
+proxy_handle(struct proxy *p, struct http_req *req)
+{
+	const struct proxy_path *path = proxy_path_find(p, http_req_url(req)->path);
+	struct http_str method = http_req_head(req)->method;
+	bool get = http_str_eq(method, "GET") || http_str_eq(method, "HEAD");
+
+	if (path == NULL)
+		proxy_error(req, 404, "not_found", "there is no such path", NULL, NULL, NULL, 0);
+	else if (!http_str_eq(method, "POST") && !(get && path->get))
+		not_allowed(req);
+	else
+		txn_begin(p, req, path);
+}
+
+static double
+rate(const struct txn *t, uint64_t now)
+{
+	int64_t out = t->first_byte_at != 0 ? proxy_usage_out(&t->usage) : -1;
+
+	if (out <= 1 || now <= t->first_byte_at)
+		return -1;
+	return (double)out * 1000 / (double)(now - t->first_byte_at);
+}
+
+void
+proxy_each(struct proxy *p, void (*fn)(void *, const struct proxy_row *), void *arg)
+{
+	uint64_t now = clock_ms();
+	char path[128];
+
+	for (struct txn *t = p->first, *next; t != NULL; t = next) {
+		struct proxy_row row = {
+			.id = t->id, .model = t->pm != NULL ? t->pm->id : t->name, .path = path,
+			.api = t->path->api, .phase = t->phase, .since = t->since, .first_byte_at = t->first_byte_at,
+			.bytes_in = t->bytes_in, .bytes_out = t->bytes_out, .tokens_in = t->usage.tokens_in,
+			.tokens_out = t->first_byte_at != 0 ? proxy_usage_out(&t->usage) : -1,
+			.tokens_per_second = rate(t, now), .stream = t->scan.stream || t->sse,
+		};
+		struct http_str s = {"", 0};
+
+		next = t->next;
+		row.client = t->req != NULL ? http_req_peer(t->req) : "-";
+		if (t->req != NULL)
+			s = http_req_url(t->req)->path;
+		if (s.n >= sizeof(path))
+			s.n = sizeof(path) - 1;
+		memcpy(path, s.p, s.n);
+		path[s.n] = '\0';
+		if (t->phase == REQ_QUEUED && t->ticket != NULL)
+			row.position = router_position(t->ticket);
+		fn(arg, &row);
+	}
+}
+
+bool
+proxy_cancel(struct proxy *p, uint64_t id)
+{
+	const struct proxy_fault f = {.code = "cancelled", .message = "the request was cancelled", .attempt = -1};
+
+	for (struct txn *t = p->first; t != NULL; t = t->next) {
+		if (t->id != id)
+			continue;
+		if (t->begun && t->req != NULL)
+			txn_cut(t, &f);
+		else
+			txn_fail(t, 503, &f);
+		return true;
+	}
+	return false;
+}
+
+void
+proxy_totals(struct proxy *p, struct proxy_totals *out)
+{
+	uint64_t now = clock_ms() / 1000, sum = 0;
+
+	/* The running second is incomplete and left out. */
+	for (size_t i = 0; i < ARRAY_LEN(p->rate); i++)
+		if (p->rate[i].second < now && p->rate[i].second + PROXY_RATE_SECONDS >= now)
+			sum += p->rate[i].tokens;
+	*out = (struct proxy_totals){
+		.done = p->done, .errors = p->errors, .truncated = p->truncated, .tokens_out = p->tokens_out,
+		.tokens_per_second = (double)sum / PROXY_RATE_SECONDS,
+	};
+}

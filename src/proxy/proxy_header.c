@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: ISC
+ * The header tables. */
+#include "proxy/proxy_header.h"
+
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/compat.h"
+
+struct name {
+	const char *p;
+	size_t n;
+};
+#define NAME(s) {s, sizeof(s) - 1}
+
+static bool
+among(struct http_str s, const struct name *names, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (names[i].n == s.n && strncasecmp(names[i].p, s.p, s.n) == 0)
+			return true;
+	return false;
+}
+
+static bool
+begins(struct http_str s, const char *with, size_t n)
+{
+	return s.n >= n && strncasecmp(s.p, with, n) == 0;
+}
+
+/* Ours to make, the client's secrets, or of no meaning behind us. */
+static bool
+stays_here(struct http_str name)
+{
+	static const struct name names[] = {
+		NAME("host"), NAME("content-length"), NAME("authorization"), NAME("x-api-key"), NAME("cookie"),
+		NAME("accept-encoding"), NAME("expect"), NAME("forwarded"), NAME("x-request-id"), NAME("origin"),
+		NAME("x-real-ip"), NAME("via"), NAME("api-key"),
+	};
+
+	return among(name, names, ARRAY_LEN(names)) || begins(name, "x-forwarded-", 12) || begins(name, "sec-", 4) ||
+	    begins(name, "x-mai-", 6);
+}
+
+static void
+put_host(struct strbuf *out, const struct http_target *t)
+{
+	char host[32];
+
+	if (t->addr.ss_family == AF_INET) {
+		const struct sockaddr_in *a = (const struct sockaddr_in *)&t->addr;
+		const unsigned char *b = (const unsigned char *)&a->sin_addr;
+
+		snprintf(host, sizeof(host), "%d.%d.%d.%d:%d", b[0], b[1], b[2], b[3], ntohs(a->sin_port));
+		http_put_field(out, "Host", host);
+	} else if (t->addr.ss_family == AF_INET6) {
+		const struct sockaddr_in6 *a = (const struct sockaddr_in6 *)&t->addr;
+
+		snprintf(host, sizeof(host), "localhost:%d", ntohs(a->sin6_port));
+		http_put_field(out, "Host", host);
+	} else {
+		http_put_field(out, "Host", "localhost");
+	}
+}
+
+static void
+put_line(struct strbuf *out, const struct http_head *h, const struct http_url *url)
+{
+	/* The target was checked: printable, no blanks. */
+	strbuf_add(out, h->method.p, h->method.n);
+	strbuf_putc(out, ' ');
+	strbuf_add(out, url->path.p, url->path.n);
+	if (url->query.n != 0) {
+		strbuf_putc(out, '?');
+		strbuf_add(out, url->query.p, url->query.n);
+	}
+	strbuf_puts(out, " HTTP/1.1\r\n");
+}
+
+void
+proxy_header_request(struct strbuf *out, const struct http_head *h, const struct http_url *url,
+    const struct http_target *t, size_t body, const char *request_id)
+{
+	char length[48];
+
+	strbuf_room(out, 768);
+	put_line(out, h, url);
+	put_host(out, t);
+	for (size_t i = 0; i < h->nfields; i++) {
+		const struct http_field *f = &h->fields[i];
+
+		if (!stays_here(f->name) && !http_field_hop_by_hop(h, f))
+			http_put_fieldn(out, f->name, f->value);
+	}
+	http_put_field(out, "X-Request-Id", request_id);
+	if (body != 0 || h->framing != HTTP_BODY_NONE) {
+		snprintf(length, sizeof(length), "Content-Length: %zu\r\n", body);
+		strbuf_puts(out, length);
+	}
+	strbuf_puts(out, t->keep_alive ? "\r\n" : "Connection: close\r\n\r\n");
+}
+
+bool
+proxy_header_answer(struct strbuf *out, const struct http_head *h, const struct proxy_header_info *i)
+{
+	static const struct name names[] = {
+		NAME("content-length"), NAME("server"), NAME("date"), NAME("x-request-id"), NAME("x-accel-buffering"),
+	};
+	const struct http_field *type = http_field_find(h, "content-type");
+	bool sse = type != NULL && begins(type->value, "text/event-stream", 17);
+	char ms[24];
+
+	strbuf_room(out, 384);
+	for (size_t k = 0; k < h->nfields; k++) {
+		const struct http_field *f = &h->fields[k];
+
+		if (among(f->name, names, ARRAY_LEN(names)) || begins(f->name, "access-control-", 15) ||
+		    begins(f->name, "x-mai-", 6) || begins(f->name, "x-queue-ms", 10) ||
+		    (sse && i->chat && f == type) || http_field_hop_by_hop(h, f))
+			continue;
+		http_put_fieldn(out, f->name, f->value);
+	}
+	if (sse) {
+		if (i->chat)
+			strbuf_puts(out, "Content-Type: text/event-stream; charset=utf-8\r\n");
+		strbuf_puts(out, "X-Accel-Buffering: no\r\n");
+	}
+	http_put_field(out, "X-Mai-Model", i->model);
+	http_put_field(out, "X-Request-Id", i->request_id);
+	if (i->waited_ms != 0) {
+		snprintf(ms, sizeof(ms), "%llu", (unsigned long long)i->waited_ms);
+		http_put_field(out, "X-Queue-Ms", ms);
+	}
+	return sse;
+}

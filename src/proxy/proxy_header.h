@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: ISC
+ * Which header fields cross, in each direction. Pure. */
+#ifndef PROXY_PROXY_HEADER_H
+#define PROXY_PROXY_HEADER_H
+
+#include "http/http_client.h"
+#include "http/http_msg.h"
+#include "http/http_url.h"
+
+/* The head that goes to the engine, complete: framing by length, the engine's own Host, no credentials, no hop-by-hop
+ * fields, no coding that would hide the answer. */
+void proxy_header_request(struct strbuf *out, const struct http_head *h, const struct http_url *url,
+    const struct http_target *t, size_t body, const char *request_id);
+
+struct proxy_header_info {
+	const char *model, *request_id;
+	uint64_t waited_ms;	/* 0: it did not wait */
+	bool chat;		/* the content type of a stream gets its charset */
+};
+/* The fields that go to the client: a block as http_reply_start takes it. Tells whether it is an event stream. */
+bool proxy_header_answer(struct strbuf *out, const struct http_head *h, const struct proxy_header_info *i);
+
+#endif

@@ -1,0 +1,519 @@
+/* SPDX-License-Identifier: ISC
+ * The scanner. It checks structure (brackets, quotes, commas of the top level), not every value: the engine does that.
+ * Where two readers might see different models (a name given twice) it refuses. */
+#include "proxy/proxy_model.h"
+
+#include <string.h>
+#include <strings.h>
+
+#define MAX_DEPTH 64
+
+enum { S_START, S_FIRST, S_KEY, S_KEY_STR, S_COLON, S_VALUE, S_STR, S_SCALAR, S_NEST, S_NEST_STR, S_AFTER, S_DONE, S_BAD };
+
+static bool
+blank(char c)
+{
+	return c == ' ' || c == '\n' || c == '\r' || c == '\t';
+}
+
+static void
+bad(struct proxy_scan *s, const char *why)
+{
+	s->state = S_BAD;
+	s->error = why;
+}
+
+/* Moves pos behind the quote that ends the string begun at start; false when it is not there yet. */
+static bool
+string_end(struct proxy_scan *s, const char *buf, size_t len, size_t start)
+{
+	while (s->pos < len) {
+		const char *q = memchr(buf + s->pos, '"', len - s->pos);
+		size_t at, n = 0;
+
+		if (q == NULL)
+			break;
+		at = (size_t)(q - buf);
+		while (at - n > start + 1 && buf[at - n - 1] == '\\')
+			n++;
+		s->pos = at + 1;
+		if (n % 2 == 0)
+			return true;
+	}
+	s->pos = len;
+	return false;
+}
+
+static int
+hex4(const char *p)
+{
+	int v = 0;
+
+	for (int i = 0; i < 4; i++) {
+		char c = p[i];
+		int d = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 :
+		    c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+
+		if (d < 0)
+			return -1;
+		v = v << 4 | d;
+	}
+	return v;
+}
+
+static size_t
+put_utf8(char *out, unsigned cp)
+{
+	if (cp < 0x80) {
+		out[0] = (char)cp;
+		return 1;
+	}
+	if (cp < 0x800) {
+		out[0] = (char)(0xc0 | cp >> 6);
+		out[1] = (char)(0x80 | (cp & 0x3f));
+		return 2;
+	}
+	if (cp < 0x10000) {
+		out[0] = (char)(0xe0 | cp >> 12);
+		out[1] = (char)(0x80 | (cp >> 6 & 0x3f));
+		out[2] = (char)(0x80 | (cp & 0x3f));
+		return 3;
+	}
+	out[0] = (char)(0xf0 | cp >> 18);
+	out[1] = (char)(0x80 | (cp >> 12 & 0x3f));
+	out[2] = (char)(0x80 | (cp >> 6 & 0x3f));
+	out[3] = (char)(0x80 | (cp & 0x3f));
+	return 4;
+}
+
+/* One escape at p (behind the backslash, n bytes left) to out (4 bytes of room). Returns bytes eaten, 0 when it is bad. */
+static size_t
+unescape(const char *p, size_t n, char *out, size_t *nout)
+{
+	static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
+	const char *q;
+	int hi, lo;
+
+	if (n == 0)
+		return 0;
+	if (p[0] != 'u') {
+		q = p[0] != '\0' ? strchr(from, p[0]) : NULL;
+		if (q == NULL)
+			return 0;
+		out[0] = to[q - from];
+		*nout = 1;
+		return 1;
+	}
+	hi = n >= 5 ? hex4(p + 1) : -1;
+	if (hi <= 0 || (hi >= 0xdc00 && hi < 0xe000))
+		return 0;
+	if (hi < 0xd800 || hi >= 0xe000) {
+		*nout = put_utf8(out, (unsigned)hi);
+		return 5;
+	}
+	lo = n >= 11 && p[5] == '\\' && p[6] == 'u' ? hex4(p + 7) : -1;
+	if (lo < 0xdc00 || lo >= 0xe000)
+		return 0;
+	*nout = put_utf8(out, 0x10000u + ((unsigned)(hi - 0xd800) << 10) + (unsigned)(lo - 0xdc00));
+	return 11;
+}
+
+/* The text between two quotes, decoded and NUL-terminated; -1 when it is bad or does not fit. */
+static int
+decode(const char *p, size_t n, char *out, size_t size)
+{
+	size_t o = 0;
+
+	for (size_t i = 0; i < n;) {
+		char c[4];
+		size_t k = 1;
+
+		if (o + 5 > size)
+			return -1;
+		if (p[i] == '\\') {
+			size_t eaten = unescape(p + i + 1, n - i - 1, c, &k);
+
+			if (eaten == 0)
+				return -1;
+			i += 1 + eaten;
+		} else {
+			if ((unsigned char)p[i] < 0x20)
+				return -1;
+			c[0] = p[i++];
+		}
+		memcpy(out + o, c, k);
+		o += k;
+	}
+	out[o] = '\0';
+	return 0;
+}
+
+static enum proxy_key
+which_key(const char *p, size_t n)
+{
+	static const char *const names[] = {
+		[PROXY_KEY_MODEL] = "model", [PROXY_KEY_MAX_TOKENS] = "max_tokens",
+		[PROXY_KEY_TEMPERATURE] = "temperature", [PROXY_KEY_TOP_P] = "top_p", [PROXY_KEY_STREAM] = "stream",
+	};
+	char plain[64];
+
+	if (memchr(p, '\\', n) != NULL) {
+		if (decode(p, n, plain, sizeof(plain)) < 0)
+			return PROXY_KEY_OTHER;
+		p = plain;
+		n = strlen(plain);
+	}
+	for (int i = PROXY_KEY_MODEL; i < PROXY_NKEYS; i++)
+		if (strlen(names[i]) == n && memcmp(names[i], p, n) == 0)
+			return (enum proxy_key)i;
+	return PROXY_KEY_OTHER;
+}
+
+static void
+value_ended(struct proxy_scan *s, const char *buf, size_t end)
+{
+	struct proxy_member *m = &s->member[s->key];
+
+	s->state = S_AFTER;
+	s->last = s->key;
+	if (s->key == PROXY_KEY_OTHER)
+		return;
+	if (m->at != 0 && s->key == PROXY_KEY_MODEL) {
+		bad(s, "model is given twice");
+		return;
+	}
+	*m = s->now;
+	m->at = s->token;
+	m->len = end - s->token;
+	if (s->key == PROXY_KEY_STREAM)
+		s->stream = m->len == 4 && memcmp(buf + m->at, "true", 4) == 0;
+}
+
+static void
+push(struct proxy_scan *s, char c)
+{
+	if (s->depth == MAX_DEPTH) {
+		bad(s, "the JSON is nested too deeply");
+		return;
+	}
+	s->kinds = s->kinds << 1 | (c == '{');
+	s->depth++;
+}
+
+/* Inside a nested value: only brackets and strings matter. */
+static void
+nest(struct proxy_scan *s, const char *buf, size_t len)
+{
+	while (s->pos < len && s->state == S_NEST) {
+		char c = buf[s->pos++];
+
+		switch (c) {
+		case '"':
+			s->now.comma_after = s->pos - 1;	/* where this string began */
+			s->state = S_NEST_STR;
+			break;
+		case '{':
+		case '[':
+			push(s, c);
+			break;
+		case '}':
+		case ']':
+			if ((s->kinds & 1) != (c == '}')) {
+				bad(s, "the JSON has a wrong bracket");
+				break;
+			}
+			s->kinds >>= 1;
+			if (--s->depth == 1) {
+				s->now.comma_after = 0;
+				value_ended(s, buf, s->pos);
+			}
+			break;
+		default:
+			break;
+		}
+	}
+}
+
+static void
+key_or_end(struct proxy_scan *s, char c)
+{
+	if (c == '"') {
+		s->any = true;
+		s->token = s->pos;
+		s->now = (struct proxy_member){.key_at = s->pos, .comma_before = s->comma};
+		s->state = S_KEY_STR;
+	} else if (c == '}' && s->state == S_FIRST) {
+		s->state = S_DONE;
+	} else {
+		bad(s, "the JSON object has no key where one is due");
+	}
+}
+
+static void
+value_starts(struct proxy_scan *s, char c)
+{
+	s->token = s->pos;
+	if (c == '"') {
+		s->state = S_STR;
+	} else if (c == '{' || c == '[') {
+		s->state = S_NEST;
+		push(s, c);
+	} else if (c == ',' || c == '}' || c == ']' || c == ':') {
+		bad(s, "the JSON object has no value where one is due");
+	} else {
+		s->state = S_SCALAR;
+	}
+}
+
+static void
+after_value(struct proxy_scan *s, char c)
+{
+	if (c == ',') {
+		s->comma = s->pos;
+		s->member[s->last].comma_after = s->pos;
+		s->state = S_KEY;
+	} else if (c == '}') {
+		s->state = S_DONE;
+	} else {
+		bad(s, "the JSON object has no comma where one is due");
+	}
+}
+
+/* The states in which a byte decides, blanks apart. */
+static void
+byte(struct proxy_scan *s, char c)
+{
+	switch (s->state) {
+	case S_START:
+		if (c != '{') {
+			bad(s, "the body is no JSON object");
+			return;
+		}
+		s->open = s->pos + 1;
+		s->depth = 1;
+		s->kinds = 1;
+		s->state = S_FIRST;
+		break;
+	case S_FIRST:
+	case S_KEY:
+		key_or_end(s, c);
+		break;
+	case S_COLON:
+		if (c != ':')
+			bad(s, "the JSON object has no colon where one is due");
+		else
+			s->state = S_VALUE;
+		break;
+	case S_VALUE:
+		value_starts(s, c);
+		break;
+	case S_AFTER:
+		after_value(s, c);
+		break;
+	default:
+		bad(s, "something follows the JSON object");
+		break;
+	}
+	s->pos++;
+}
+
+void
+proxy_scan(struct proxy_scan *s, const char *buf, size_t len)
+{
+	while (s->pos < len && s->state != S_BAD) {
+		switch (s->state) {
+		case S_KEY_STR:
+			if (string_end(s, buf, len, s->token)) {
+				s->key = which_key(buf + s->token + 1, s->pos - s->token - 2);
+				s->state = S_COLON;
+			}
+			break;
+		case S_STR:
+			if (string_end(s, buf, len, s->token))
+				value_ended(s, buf, s->pos);
+			break;
+		case S_SCALAR:
+			while (s->pos < len && !blank(buf[s->pos]) && buf[s->pos] != ',' && buf[s->pos] != '}')
+				s->pos++;
+			if (s->pos < len)
+				value_ended(s, buf, s->pos);
+			break;
+		case S_NEST:
+			nest(s, buf, len);
+			break;
+		case S_NEST_STR:
+			if (string_end(s, buf, len, s->now.comma_after))
+				s->state = S_NEST;
+			break;
+		default:
+			if (blank(buf[s->pos]))
+				s->pos++;
+			else
+				byte(s, buf[s->pos]);
+			break;
+		}
+	}
+}
+
+bool
+proxy_scan_end(struct proxy_scan *s)
+{
+	if (s->state == S_DONE)
+		return true;
+	if (s->error == NULL)
+		s->error = s->state == S_START ? "the body is empty" : "the JSON ends too early";
+	return false;
+}
+
+int
+proxy_scan_model(struct proxy_scan *s, const char *buf, char *out, size_t size)
+{
+	const struct proxy_member *m = &s->member[PROXY_KEY_MODEL];
+
+	if (m->at == 0 || (m->len == 4 && memcmp(buf + m->at, "null", 4) == 0))
+		return 0;
+	if (buf[m->at] != '"') {
+		s->error = "model is no string";
+		return -1;
+	}
+	if (decode(buf + m->at + 1, m->len - 2, out, size) < 0) {
+		s->error = "model is no usable name";
+		return -1;
+	}
+	return 1;
+}
+
+void
+proxy_splice(struct strbuf *b, size_t at, size_t len, const char *p, size_t n)
+{
+	size_t max = b->max;
+
+	if (n > len) {
+		b->max = 0;	/* our own few bytes never count against the client's limit */
+		strbuf_room(b, n - len);
+		b->max = max;
+	}
+	memmove(b->p + at + n, b->p + at + len, b->len - at - len);
+	if (n != 0)
+		memcpy(b->p + at, p, n);
+	b->len = b->len - len + n;
+	b->p[b->len] = '\0';
+}
+
+/* Cuts the member out together with one comma. */
+static void
+drop_member(struct strbuf *body, const struct proxy_member *m)
+{
+	size_t from = m->key_at, to = m->at + m->len;
+
+	if (m->comma_after != 0)
+		to = m->comma_after + 1;
+	else if (m->comma_before != 0)
+		from = m->comma_before;
+	proxy_splice(body, from, to - from, NULL, 0);
+}
+
+static void
+add_text(struct strbuf *add, const char *text)
+{
+	if (add->len != 0)
+		strbuf_putc(add, ',');
+	strbuf_puts(add, text);
+}
+
+bool
+proxy_body_edit(struct strbuf *body, const struct proxy_scan *s, const struct proxy_edit *e)
+{
+	const struct proxy_member *m = &s->member[PROXY_KEY_MODEL];
+	struct strbuf add = STRBUF_INIT;
+	bool null = m->at != 0 && m->len == 4 && memcmp(body->p + m->at, "null", 4) == 0, others = s->any;
+	bool changed = false;
+
+	/* From the back to the front, so that offsets stay true: the member first, then what is added at the brace. */
+	if (m->at != 0 && e->model != NULL) {
+		proxy_splice(body, m->at, m->len, e->model, strlen(e->model));
+		changed = true;
+	} else if (null && e->drop_null) {
+		others = m->comma_before != 0 || m->comma_after != 0;
+		drop_member(body, m);
+		changed = true;
+	}
+	if (m->at == 0 && e->model != NULL) {
+		strbuf_puts(&add, "\"model\":");
+		strbuf_puts(&add, e->model);
+	}
+	if (e->defaults) {
+		if (s->member[PROXY_KEY_MAX_TOKENS].at == 0)
+			add_text(&add, "\"max_tokens\":2048");
+		if (s->member[PROXY_KEY_TEMPERATURE].at == 0)
+			add_text(&add, "\"temperature\":0.7");
+		if (s->member[PROXY_KEY_TOP_P].at == 0)
+			add_text(&add, "\"top_p\":1.0");
+	}
+	if (add.len != 0) {
+		if (others)
+			strbuf_putc(&add, ',');
+		proxy_splice(body, s->open, 0, add.p, add.len);
+		changed = true;
+	}
+	strbuf_fini(&add);
+	return changed;
+}
+
+static const char *
+find(const char *p, const char *end, const char *what, size_t n)
+{
+	return p < end ? memmem(p, (size_t)(end - p), what, n) : NULL;
+}
+
+/* Whether the head of a part names the field "model" and no file. */
+static bool
+names_model(const char *p, const char *end)
+{
+	static const char cd[] = "content-disposition:";
+	const char *line = p;
+
+	while (line < end) {
+		const char *eol = find(line, end, "\r\n", 2);
+
+		if (eol == NULL)
+			eol = end;
+		if ((size_t)(eol - line) > sizeof(cd) - 1 && strncasecmp(line, cd, sizeof(cd) - 1) == 0)
+			return (find(line, eol, " name=\"model\"", 13) != NULL ||
+			    find(line, eol, ";name=\"model\"", 13) != NULL) &&
+			    find(line, eol, "filename", 8) == NULL;
+		line = eol + 2;
+	}
+	return false;
+}
+
+int
+proxy_multipart_model(const char *body, size_t n, const char *boundary, size_t nboundary, size_t *at, size_t *len)
+{
+	char mark[80] = "\r\n--";
+	size_t nmark = nboundary + 4;
+	const char *p, *end = body + n;
+
+	if (nboundary == 0 || nmark >= sizeof(mark) || n < nmark)
+		return 0;
+	memcpy(mark + 4, boundary, nboundary);
+	p = memcmp(body, mark + 2, nmark - 2) == 0 ? body + nmark - 2 : find(body, end, mark, nmark);
+	if (p != NULL && p != body + nmark - 2)
+		p += nmark;
+	while (p != NULL && end - p > 4 && p[0] == '\r' && p[1] == '\n') {
+		const char *head_end = find(p, end, "\r\n\r\n", 4), *next;
+
+		if (head_end == NULL)
+			return 0;
+		next = find(head_end + 2, end, mark, nmark);
+		if (next == NULL)
+			return 0;
+		if (names_model(p + 2, head_end)) {
+			*at = (size_t)(head_end + 4 - body);
+			*len = next >= head_end + 4 ? (size_t)(next - head_end - 4) : 0;
+			return 1;
+		}
+		p = next + nmark;
+	}
+	return 0;
+}

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: ISC
+ * What others learn of a request: bus events, the access line, counters. On every request's way, hence no lookups that
+ * could be kept. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "proxy/proxy_priv.h"
+
+static const char requests_total[] = "mai_requests_total";
+static const char queue_seconds[] = "mai_queue_seconds";
+static const char first_byte_seconds[] = "mai_first_byte_seconds";
+static const char tokens_total[] = "mai_tokens_total";
+static const char truncated_total[] = "mai_truncated_streams_total";
+
+void
+note_declare(struct metrics *m)
+{
+	if (m == NULL)
+		return;
+	metrics_declare(m, requests_total, METRIC_COUNTER, "Inference requests by model and status");
+	metrics_declare(m, queue_seconds, METRIC_HISTOGRAM, "Time requests waited for an engine");
+	metrics_declare(m, first_byte_seconds, METRIC_HISTOGRAM, "Time from the request to the first byte of its answer");
+	metrics_declare(m, tokens_total, METRIC_COUNTER, "Tokens generated, as counted on the wire");
+	metrics_declare(m, truncated_total, METRIC_COUNTER, "Streams that ended without their end mark");
+}
+
+void
+note_phase(struct txn *t, enum req_phase phase)
+{
+	struct bus_event e = {
+		.kind = BUS_REQUEST, .id = t->id, .phase = phase, .model = t->pm != NULL ? t->pm->id : NULL,
+	};
+
+	t->phase = phase;
+	if (t->p->o.bus != NULL)
+		bus_publish(t->p->o.bus, &e);
+}
+
+/* The label set of one status of one model; made once. */
+static const char *
+code_labels(struct proxy_model *pm, int status, char *tmp, size_t size)
+{
+	char code[12];
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(pm->codes) && pm->codes[i].code != 0; i++)
+		if (pm->codes[i].code == status)
+			return pm->codes[i].labels;
+	snprintf(code, sizeof(code), "%d", status);
+	if (i < ARRAY_LEN(pm->codes)) {
+		pm->codes[i].code = status;
+		tmp = pm->codes[i].labels;
+		size = sizeof(pm->codes[i].labels);
+	}
+	return metrics_labels(tmp, size, "model", pm->id, "code", code, (char *)NULL);
+}
+
+static void
+count(struct txn *t, int status)
+{
+	struct proxy *p = t->p;
+	struct metrics *m = p->o.metrics;
+	int64_t out = proxy_usage_out(&t->usage);
+	struct proxy_model *pm = t->pm;
+	char tmp[340];
+
+	p->done++;
+	if (status >= 500)
+		p->errors++;
+	if (t->cut)
+		p->truncated++;
+	if (m == NULL)
+		return;
+	/* An unknown model is one series, whatever clients make up. */
+	if (pm == NULL)
+		pm = proxy_model_get(p, "");
+	metrics_add(m, requests_total, code_labels(pm, status, tmp, sizeof(tmp)), 1);
+	if (t->waited_ms != 0)
+		metrics_observe(m, queue_seconds, pm->labels, (double)t->waited_ms / 1000);
+	if (t->first_byte_at != 0)
+		metrics_observe(m, first_byte_seconds, pm->labels, (double)(t->first_byte_at - t->since) / 1000);
+	if (t->cut)
+		metrics_add(m, truncated_total, pm->labels, 1);
+	if (out > 0 && t->first_byte_at != 0)
+		metrics_add(m, tokens_total, pm->labels, (double)out);
+}
+
+static void
+access_line(struct txn *t, int status, uint64_t now)
+{
+	const struct http_head *h = http_req_head(t->req);
+	struct http_str path = http_req_url(t->req)->path;
+	int64_t in = t->usage.tokens_in, out = t->first_byte_at != 0 ? proxy_usage_out(&t->usage) : -1;
+	uint64_t ms = now - t->since;
+	char text[320], tokens[64] = "", took[32];
+	int n;
+
+	if (ms < 1000)
+		snprintf(took, sizeof(took), "%u ms", (unsigned)ms);
+	else
+		snprintf(took, sizeof(took), "%llu.%u s", (unsigned long long)(ms / 1000), (unsigned)(ms % 1000 / 100));
+	if (in >= 0 && out >= 0)
+		snprintf(tokens, sizeof(tokens), " %lld in %lld out", (long long)in, (long long)out);
+	else if (out >= 0)
+		snprintf(tokens, sizeof(tokens), " %lld out", (long long)out);
+	n = snprintf(text, sizeof(text), "%s %.*s %.*s %d %s%s%s", http_req_peer(t->req),
+	    h->method.n < 16 ? (int)h->method.n : 16, h->method.p, path.n < 120 ? (int)path.n : 120, path.p, status, took,
+	    tokens, t->cut ? " cut short" : "");
+	ring_put(t->p->o.ring, RING_ACCESS, t->pm != NULL ? t->pm->id : NULL,
+	    status >= 500 || t->cut ? 'E' : status >= 400 ? 'W' : ' ', text, (size_t)n);
+}
+
+void
+note_tokens(struct txn *t, uint64_t now)
+{
+	struct proxy *p = t->p;
+	int64_t out = proxy_usage_out(&t->usage);
+	uint64_t n, second = now / 1000;
+	size_t i = second % ARRAY_LEN(p->rate);
+
+	if (out <= 0 || (uint64_t)out <= t->counted)
+		return;
+	n = (uint64_t)out - t->counted;
+	t->counted = (uint64_t)out;
+	p->tokens_out += n;
+	if (p->rate[i].second != second) {
+		p->rate[i].second = second;
+		p->rate[i].tokens = 0;
+	}
+	p->rate[i].tokens += n;
+}
+
+void
+note_end(struct txn *t, int status)
+{
+	uint64_t now = clock_ms();
+
+	if (t->noted)
+		return;
+	t->noted = true;
+	note_tokens(t, now);
+	if (t->req != NULL && t->p->o.ring != NULL)
+		access_line(t, status, now);
+	count(t, status);
+	note_phase(t, REQ_DONE);
+}

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: ISC
+ * What the proxy's files share. A request's life: proxy_txn.c reads and routes it, proxy_relay.c moves the answer,
+ * proxy_note.c tells others (bus, access log, metrics). */
+#ifndef PROXY_PROXY_PRIV_H
+#define PROXY_PROXY_PRIV_H
+
+#include "base/loop.h"
+#include "bus/bus.h"
+#include "conf/conf.h"
+#include "metrics/metrics.h"
+#include "proxy/proxy.h"
+#include "proxy/proxy_model.h"
+#include "proxy/proxy_rewrite.h"
+#include "proxy/proxy_usage.h"
+#include "ring/ring.h"
+
+#define PROXY_RATE_SECONDS 5
+
+/* What is kept of each model while the proxy lives. */
+struct proxy_model {
+	struct proxy_model *next;
+	char *id;			/* (owned) */
+	char labels[320];		/* model="id" */
+	struct {
+		int code;
+		char labels[340];
+	} codes[8];			/* label sets of mai_requests_total */
+	uint64_t down_at;		/* clock_ms when its engine last ceased to serve */
+	enum engine_reason down_reason;
+};
+
+struct proxy {
+	struct proxy_opts o;
+	struct bus_sub *sub;
+	struct txn *first, *last;	/* (owned) oldest first */
+	struct proxy_model *models;	/* (owned) */
+	uint64_t next_id;
+	uint32_t salt;			/* of request ids */
+	uint64_t body_bytes;		/* held by all requests together */
+	bool starved;			/* uploads wait for memory */
+	uint64_t done, errors, truncated, tokens_out;
+	struct {
+		uint64_t second, tokens;
+	} rate[PROXY_RATE_SECONDS + 1];
+};
+
+/* An API's path, as far as it matters. */
+struct proxy_path {
+	const char *path;
+	const char *api;
+	bool prefix;	/* and everything below it */
+	bool get;	/* may be read without a body */
+	bool chat;	/* chat completions */
+	bool done;	/* its streams end with [DONE] */
+};
+/* NULL: it is none of ours. */
+const struct proxy_path *proxy_path_find(const struct proxy *p, struct http_str path);
+
+struct txn {
+	struct proxy *p;
+	struct txn *prev, *next;
+	uint64_t id;
+	char rid[64];			/* X-Request-Id */
+	struct http_req *req;		/* NULL: the client left, the engine is drained */
+	const struct proxy_path *path;
+	enum req_phase phase;
+	struct proxy_model *pm;		/* once the model is known */
+	struct conf *conf;		/* (ref) of pm's model */
+	struct ticket *ticket;		/* (owned) */
+	struct http_xfer *xfer;		/* (owned) */
+	struct timer timer;		/* upload starved; or: did the engine die? */
+
+	/* the request */
+	struct strbuf head;		/* (owned) to the engine; gone once an answer came */
+	struct strbuf body;		/* (owned) kept until the first byte of the answer */
+	uint64_t charged;		/* of the body in p->body_bytes */
+	uint64_t bytes_in;
+	struct proxy_scan scan;
+	char name[PROXY_MODEL_MAX];	/* as the client wrote it; "" none */
+	bool json, edited, paused;
+
+	/* the answer */
+	int status;
+	int64_t length;
+	bool sse, close_delimited, begun, deciding, rewriting;
+	bool hangup;			/* its engine is being stopped */
+	bool cut;			/* it ended before its end */
+	bool noted;			/* note_end was made */
+	struct strbuf fields;		/* (owned) its header until it begins */
+	struct proxy_usage usage;
+	struct proxy_rewrite rewrite;
+	uint64_t since, sent_at, first_byte_at, waited_ms, bytes_out, counted;
+};
+
+/* proxy_error.c */
+struct proxy_fault {
+	const char *code, *message, *model, *state, *cause, *exit;
+	int retry_after, attempt;	/* attempt < 0: left out */
+};
+bool proxy_is_messages(struct http_str path);
+void proxy_error_json(struct strbuf *b, bool anthropic, int status, const struct proxy_fault *f);
+/* extra: more header fields; may be NULL. */
+void proxy_error_send(struct http_req *req, int status, const struct proxy_fault *f, const struct strbuf *extra);
+
+/* proxy_txn.c */
+void txn_begin(struct proxy *p, struct http_req *req, const struct proxy_path *path);
+/* Completes the answer (abort: uncleanly) and ends it; frees t. */
+void txn_finish(struct txn *t, bool abort);
+/* Answers with an error where it still can, then ends it; frees t. */
+void txn_fail(struct txn *t, int status, const struct proxy_fault *f);
+/* Takes it off the books and frees it; its request is answered or gone. */
+void txn_free(struct txn *t);
+void txn_drop_body(struct txn *t);
+/* Lets uploads go on that waited for memory. */
+void proxy_fed(struct proxy *p);
+struct proxy_model *proxy_model_get(struct proxy *p, const char *id);
+
+/* proxy_relay.c */
+/* Sends it to the engine that was granted. */
+void txn_forward(struct txn *t, const struct router_answer *a);
+/* The exchange failed before the client got a byte: by now it is known whether the engine died. */
+void txn_decide(struct txn *t);
+/* Ends an answer that has begun and cannot be completed: with an error event where the client reads events. */
+void txn_cut(struct txn *t, const struct proxy_fault *f);
+/* Its engine is being stopped: it ends now, as some engines wait for their clients. */
+void txn_hang_up(struct txn *t);
+/* The client took what was queued. */
+void txn_writable(struct txn *t);
+
+/* proxy_note.c */
+void note_declare(struct metrics *m);
+void note_phase(struct txn *t, enum req_phase phase);
+/* At the end: access line, counters. */
+void note_end(struct txn *t, int status);
+/* Counts tokens seen since the last call into the rate. */
+void note_tokens(struct txn *t, uint64_t now);
+
+#endif
