@@ -4,7 +4,7 @@ set -eu
 cd "${srcdir:-.}"
 # Put together from pieces, so that this file does not find itself.
 hosts='py''pi\.org|python''hosted\.org|registry\.npm''js|proxy\.go''lang|static\.crates''\.io|conda\.ana''conda|deb\.deb''ian\.org'
-paths='/wo''rk/|/ro''ot/|/ho''me/[a-z]|/Us''ers/[a-z]'
+paths='/wo''rk/|/ro''ot/\.|/ho''me/[a-z]|/Us''ers/[a-z]'
 if [ -d .git ] || [ -f .git ]; then
   list=$(git ls-files)
 else
