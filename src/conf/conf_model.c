@@ -61,28 +61,29 @@ conf_load_model(const char *model, struct conf_errors *errs)
 	return c;
 }
 
-/* Puts n behind the option, which is added when it is not there. */
+/* Puts n behind the option wherever it stands (the last one counts); it is added when it is nowhere. */
 static void
 set_option(char ***argv, const char *option, int n)
 {
 	char *value = xasprintf("%d", n);
 	size_t len = strlen(option);
+	bool done = false;
 
 	for (char **w = *argv; *w != NULL; w++) {
 		if (strcmp(*w, option) == 0 && w[1] != NULL) {
 			free(w[1]);
-			w[1] = value;
-			return;
-		}
-		if (strncmp(*w, option, len) == 0 && (*w)[len] == '=') {
+			w[1] = xstrdup(value);
+			done = true;
+		} else if (strncmp(*w, option, len) == 0 && (*w)[len] == '=') {
 			free(*w);
 			*w = xasprintf("%s=%s", option, value);
-			free(value);
-			return;
+			done = true;
 		}
 	}
-	strv_add(argv, option);
-	strv_add(argv, value);
+	if (!done) {
+		strv_add(argv, option);
+		strv_add(argv, value);
+	}
 	free(value);
 }
 

@@ -78,20 +78,22 @@ proxy_parse(const char *url, struct proxy *p, struct err *e)
 	return proxy_authority(p, at, n, e);
 }
 
-/* The value of the first of the options that is there: `--x v` or `--x=v`. */
+/* The value of the options, `--x v` or `--x=v`: the last one given, as the engines take it. NULL: none is there. */
 static const char *
 option(char *const *argv, const char *const *names, size_t n)
 {
+	const char *value = NULL;
+
 	for (; argv != NULL && *argv != NULL; argv++)
 		for (size_t i = 0; i < n; i++) {
 			size_t len = strlen(names[i]);
 
 			if (strcmp(*argv, names[i]) == 0 && argv[1] != NULL)
-				return argv[1];
-			if (strncmp(*argv, names[i], len) == 0 && (*argv)[len] == '=' && (*argv)[1] == '-')
-				return *argv + len + 1;
+				value = argv[1];
+			else if (strncmp(*argv, names[i], len) == 0 && (*argv)[len] == '=' && (*argv)[1] == '-')
+				value = *argv + len + 1;
 		}
-	return NULL;
+	return value;
 }
 #define OPTION(argv, ...) \
 	option(argv, (const char *const[]){__VA_ARGS__}, ARRAY_LEN(((const char *const[]){__VA_ARGS__})))
