@@ -7,3 +7,9 @@ tests_unit_test_engine_fsm_LDADD = $(RANK2) $(CMOCKA_LIBS)
 tests_unit_test_engine_policy_SOURCES = tests/unit/test_engine_policy.c tests/unit/unit.h
 tests_unit_test_engine_policy_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_engine_policy_LDADD = $(RANK2) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/test_engine
+TESTS += tests/unit/test_engine
+tests_unit_test_engine_SOURCES = tests/unit/test_engine.c tests/unit/engine_child.c tests/unit/engine_child.h \
+	tests/unit/unit.h
+tests_unit_test_engine_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_engine_LDADD = $(RANK2) $(CMOCKA_LIBS)

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: ISC
+ * Ending an engine so that nothing of it is left: its group, what escaped from the group, and the memory it held. */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "engine/engine_priv.h"
+#include "host/host.h"
+
+#define GONE_FIRST_MS 2
+#define GONE_MAX_MS 50
+#define UNKILLABLE_MS 5000
+#define SETTLE_MAX_MS 2000
+#define SETTLE_STEP_MS 10
+#define SETTLE_SAME (16u << 20)
+
+/* The leader's zombie keeps its pid ours until it is reaped; afterwards only a group that has members does. */
+static size_t
+survivors(const struct engine *e, pid_t *pids, size_t max)
+{
+	return e->pgid == 0 ? 0 : host_engine_pids(e->pid, e->pgid, e->mark, pids, max);
+}
+
+/* The group as a whole while it surely is ours, so that a fork cannot slip through; then each one, for those that left it. */
+static void
+kill_pids(const struct engine *e, const pid_t *pids, size_t n)
+{
+	bool group = false;
+
+	for (size_t i = 0; i < n && i < ENGINE_MAX_PIDS; i++)
+		group = group || getpgid(pids[i]) == e->pgid;
+	if (group)
+		kill(-e->pgid, SIGKILL);
+	for (size_t i = 0; i < n && i < ENGINE_MAX_PIDS; i++)
+		if (pids[i] > 1)
+			kill(pids[i], SIGKILL);
+}
+
+/* What it holds, as long as that can be asked. */
+void
+engine_settle_note(struct engine *e)
+{
+	uint64_t total;
+
+	if (e->pid == 0)
+		return;
+	engine_use_update(e);
+	e->env->settle.held = e->info.rss;
+	if (host_memory(&e->env->settle.before, &total) < 0)
+		e->env->settle.before = 0;
+	e->env->settle.last = e->env->settle.last_at = 0;
+}
+
+void
+engine_term(struct engine *e)
+{
+	engine_settle_note(e);
+	http_pool_drop(e->env->pool, e->info.generation);
+	e->signalled = true;
+	/* The child may not have reached setsid yet: then it has no group of its own to signal. */
+	if (e->pid != 0 && kill(-e->pgid, SIGTERM) < 0 && errno == ESRCH)
+		kill(e->pid, SIGTERM);
+}
+
+void
+engine_kill_everything(struct engine *e)
+{
+	pid_t pids[ENGINE_MAX_PIDS];
+	size_t n;
+
+	if (e->pgid == 0)
+		return;
+	if (e->pid != 0 && !e->signalled)
+		engine_settle_note(e);
+	http_pool_drop(e->env->pool, e->info.generation);
+	if (e->pid != 0) {
+		e->signalled = true;
+		if (kill(-e->pgid, SIGKILL) < 0 && errno == ESRCH)
+			kill(e->pid, SIGKILL);
+	}
+	n = survivors(e, pids, ENGINE_MAX_PIDS);
+	kill_pids(e, pids, n);
+	if (e->kill_since == 0) {
+		e->kill_since = clock_ms();
+		e->gone_wait = GONE_FIRST_MS;
+	}
+	if (!timer_armed(&e->gone))
+		timer_set(&e->gone, e->gone_wait);
+}
+
+static void
+nothing_left(struct engine *e)
+{
+	char line[32];
+	int n = snprintf(line, sizeof(line), "-%ld\n", (long)e->pgid);
+
+	timer_stop(&e->gone);
+	if (e->env->guard_fd >= 0 && write(e->env->guard_fd, line, (size_t)n) < 0)
+		log_debug("engine", e->id, "the guard did not hear of it: %s", strerror(errno));
+	e->pgid = 0;
+	e->kill_since = e->gone_wait = 0;
+	if (e->info.quarantined)
+		log_info("engine", e->id, "what could not be killed is gone");
+	e->info.quarantined = false;
+	e->info.port = 0;
+	engine_store_alive(e->env);
+	engine_feed(e, IN_GONE, e->info.reason);
+}
+
+static void
+quarantine(struct engine *e, const pid_t *pids, size_t n)
+{
+	e->info.quarantined = true;
+	log_error("engine", e->id, "%zu process%s cannot be killed, pid %ld first; still trying", n, n == 1 ? "" : "es",
+	    n > 0 && n <= ENGINE_MAX_PIDS ? (long)pids[0] : (long)e->pgid);
+	engine_publish(e);
+}
+
+void
+engine_watch_gone(struct engine *e)
+{
+	pid_t pids[ENGINE_MAX_PIDS];
+	size_t n;
+
+	if (e->pgid == 0)
+		return;
+	n = survivors(e, pids, ENGINE_MAX_PIDS);
+	if (e->pid == 0 && n == 0) {
+		nothing_left(e);
+		return;
+	}
+	if (e->kill_since != 0) {
+		if (!e->info.quarantined && clock_ms() - e->kill_since >= UNKILLABLE_MS)
+			quarantine(e, pids, n);
+		kill_pids(e, pids, n);
+	} else if (e->pid != 0) {
+		return;	/* its death will be told */
+	}
+	e->gone_wait = e->gone_wait < GONE_FIRST_MS ? GONE_FIRST_MS : e->gone_wait * 2;
+	if (e->gone_wait > GONE_MAX_MS)
+		e->gone_wait = e->info.quarantined ? 1000 : GONE_MAX_MS;
+	timer_set(&e->gone, e->gone_wait);
+}
+
+void
+engine_on_gone_timer(void *arg)
+{
+	engine_watch_gone(arg);
+}
+
+/* All of it back, two samples that agree, or long enough. */
+bool
+engine_memory_settled(struct engine_env *env, uint64_t since)
+{
+	uint64_t now = clock_ms(), available, total, d;
+
+	if (env->settle.held == 0 || now - since >= SETTLE_MAX_MS || host_memory(&available, &total) < 0)
+		return true;
+	if (env->settle.before != 0 && available >= env->settle.before + env->settle.held / 10 * 9)
+		return true;
+	if (env->settle.last_at < since || env->settle.last_at == 0) {
+		env->settle.last = available;
+		env->settle.last_at = now;
+		return false;
+	}
+	if (now - env->settle.last_at < SETTLE_STEP_MS)
+		return false;
+	d = available > env->settle.last ? available - env->settle.last : env->settle.last - available;
+	env->settle.last = available;
+	env->settle.last_at = now;
+	return d <= SETTLE_SAME;
+}
