@@ -9,3 +9,12 @@ libapp_a_SOURCES += \
 	src/app/daemon.c src/app/daemon.h \
 	src/app/guard.c src/app/guard.h \
 	src/app/server.c src/app/server.h
+libapp_a_SOURCES += \
+	src/app/cmd_attach.c \
+	src/app/top.h src/app/top_priv.h src/app/top_act.h \
+	src/app/top_link.c src/app/top_plain.c src/app/top_spawn.c
+if UI
+libapp_a_SOURCES += src/app/top.c src/app/top_act.c
+else
+libapp_a_SOURCES += src/app/top_noui.c
+endif

@@ -2,7 +2,9 @@
  * The dashboard on a terminal: state, a frame, the terminal. */
 #include "ui/ui.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/xmalloc.h"
@@ -12,7 +14,8 @@
 struct ui {
 	struct ui_state s;
 	struct grid frame;
-	bool force, bell;
+	bool force, bell, mono;
+	char theme[16];	/* in use */
 };
 
 struct ui *
@@ -28,6 +31,8 @@ ui_open(const struct ui_opts *o, struct err *e)
 	u = xcalloc(1, sizeof(*u));
 	ui_state_init(&u->s, &opts);
 	u->bell = o->bell;
+	u->mono = o->mono;
+	snprintf(u->theme, sizeof(u->theme), "%s", o->theme != NULL ? o->theme : "default");
 	if (note != NULL)
 		ui_say(&u->s, UI_MSG_WARN, clock_ms(), "%s", note);
 	ui_resize(u);
@@ -52,11 +57,23 @@ ui_emergency_restore(void)
 	term_emergency();
 }
 
+/* The core's configuration names the theme. */
+static void
+follow_theme(struct ui *u, const struct view *v)
+{
+	if (v->theme == NULL || strcmp(v->theme, u->theme) == 0)
+		return;
+	snprintf(u->theme, sizeof(u->theme), "%s", v->theme);
+	term_theme(u->theme, u->mono);
+	u->force = true;
+}
+
 void
 ui_draw(struct ui *u, const struct view *v, const struct view_log *log, const struct ui_link_state *link, uint64_t now)
 {
+	follow_theme(u, v);
 	ui_compose(&u->s, &u->frame, v, log, link, now);
-	if (u->s.bell && u->bell)
+	if (u->s.bell && u->bell && v->bell)
 		term_bell();
 	u->s.bell = false;
 	term_show(&u->frame, u->force || u->s.redraw);

@@ -405,6 +405,12 @@ term_resize(int *rows, int *cols)
 }
 
 void
+term_theme(const char *theme, bool mono)
+{
+	ui_theme_init(&term.theme, theme, mono);
+}
+
+void
 term_bell(void)
 {
 	beep();

@@ -25,6 +25,8 @@ int term_key(bool *lost);
 /* Asks the terminal for its size (0x0 counts as 24x80) and adapts. */
 void term_resize(int *rows, int *cols);
 void term_bell(void);
+/* Other colours from now on. */
+void term_theme(const char *theme, bool mono);
 /* Stops the process with the terminal as it was; returns after SIGCONT. */
 void term_suspend(void);
 

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: ISC
+ * Intents and the API. Pure. */
+#include "app/top_act.h"
+
+#include <string.h>
+
+#include "app/cmd_priv.h"
+#include "base/text.h"
+
+static void
+put_body(struct strbuf *body, const char *model, bool force)
+{
+	struct jsonw w = JSONW(body);
+
+	jw_obj(&w);
+	if (model != NULL)
+		jw_kstr(&w, "model", model);
+	if (force)
+		jw_kbool(&w, "force", true);
+	jw_obj_end(&w);
+}
+
+bool
+top_act_call(const struct ui_intent *in, struct strbuf *path, struct strbuf *body)
+{
+	switch (in->kind) {
+	case UI_SWAP:
+		strbuf_puts(path, "/load");
+		put_body(body, in->model, false);
+		return true;
+	case UI_START:
+	case UI_STOP:
+		strbuf_puts(path, in->kind == UI_START ? "/start" : "/stop");
+		if (in->model != NULL) {
+			strbuf_puts(path, "?model=");
+			cmd_encode(path, in->model, true);
+		}
+		return true;
+	case UI_RESTART:
+	case UI_FORCE_RESTART:
+		strbuf_puts(path, "/api/restart");
+		put_body(body, in->model, in->kind == UI_FORCE_RESTART);
+		return true;
+	case UI_CANCEL:
+		strbuf_printf(path, "/api/requests/%llu/cancel", (unsigned long long)in->id);
+		return true;
+	case UI_QUIT_STOP:
+	case UI_KILL:
+		strbuf_puts(path, "/api/shutdown");
+		put_body(body, NULL, in->kind == UI_KILL);
+		return true;
+	default:
+		return false;
+	}
+}
+
+bool
+top_act_outcome(enum ui_intent_kind kind, enum client_result r, int status, const char *answer, size_t n, uint64_t took,
+    struct strbuf *out)
+{
+	static const char *const did[UI_KILL + 1] = {[UI_SWAP] = "swapped", [UI_START] = "started", [UI_STOP] = "stopped",
+		[UI_RESTART] = "restarted", [UI_FORCE_RESTART] = "restarted", [UI_CANCEL] = "cancelled",
+		[UI_QUIT_STOP] = "stopping everything; ^C kills the engines now", [UI_KILL] = "killing"};
+	static const char *const verb[UI_KILL + 1] = {[UI_SWAP] = "swap", [UI_START] = "start", [UI_STOP] = "stop",
+		[UI_RESTART] = "restart", [UI_FORCE_RESTART] = "force restart", [UI_CANCEL] = "cancel",
+		[UI_QUIT_STOP] = "shutdown", [UI_KILL] = "kill"};
+	struct strbuf why = STRBUF_INIT;
+	char d[32];
+	bool ok = r == CLIENT_OK && status >= 200 && status < 300;
+
+	if (ok) {
+		strbuf_puts(out, did[kind] != NULL ? did[kind] : "done");
+		if (kind != UI_QUIT_STOP && kind != UI_KILL && kind != UI_CANCEL) {
+			text_duration(d, sizeof(d), took, true);
+			strbuf_printf(out, " in %s", d);
+		}
+		return true;
+	}
+	strbuf_printf(out, "%s: ", verb[kind] != NULL ? verb[kind] : "call");
+	if (r != CLIENT_OK) {
+		strbuf_puts(out, "no answer from the supervisor");
+		return false;
+	}
+	cmd_error_text(&why, status, answer, n);
+	text_clean(out, strbuf_str(&why), why.len, 400);
+	strbuf_fini(&why);
+	return false;
+}
