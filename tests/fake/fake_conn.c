@@ -73,7 +73,10 @@ static void
 accept_all(uint64_t now)
 {
 	int fd, one = 1, size = (int)fake.write_buffer;
+	struct fake_conn **tail = &conns;
 
+	while (*tail != NULL)
+		tail = &(*tail)->next;
 	while ((fd = accept(listener, NULL, NULL)) >= 0) {
 		struct fake_conn *c = calloc(1, sizeof(*c));
 
@@ -86,8 +89,8 @@ accept_all(uint64_t now)
 			setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
 		c->fd = fd;
 		c->idle_since = now;
-		c->next = conns;
-		conns = c;
+		*tail = c;
+		tail = &c->next;
 		nconns++;
 		fake_stats.connections++;
 	}
@@ -263,7 +266,7 @@ fake_serve(void)
 
 	for (;;) {
 		uint64_t now = fake_now();
-		struct fake_conn *c, *old;
+		struct fake_conn *c;
 		char drain[16];
 		int n = 0;
 
@@ -289,14 +292,13 @@ fake_serve(void)
 			continue;
 		}
 		now = fake_now();
-		old = conns;
-		if (listener >= 0 && fds[0].revents != 0)
-			accept_all(now);
 		if (fds[1].revents != 0 && read(fake_wake[0], drain, sizeof(drain)) < 0 && errno != EAGAIN)
 			err(1, "read");
 		n = 2;
-		for (c = old; c != NULL; c = c->next)
+		for (c = conns; c != NULL; c = c->next)
 			serve_conn(c, fds[n++].revents, now);
+		if (listener >= 0 && fds[0].revents != 0)
+			accept_all(now);
 		sweep();
 		fake_tick(now);
 	}

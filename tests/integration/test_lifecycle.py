@@ -471,7 +471,7 @@ def test_P26_start_timeout_ends_even_a_lively_start(mai):
 
 
 def test_P27_waiters_are_told_when_the_engine_gives_up(mai):
-    mai.config({"m": mai.engine("m", ["--exit-after", "50", "--exit-code", "1", "--spew", "error: weights are rotten"],
+    mai.config({"m": mai.engine("m", ["--never-ready", "--exit-after", "50", "--exit-code", "1", "--spew", "error: weights are rotten"],
                                 **FAST)})
     mai.serve()
     waiters = [world.Later(mai.chat, "m", timeout=30) for _ in range(5)]
