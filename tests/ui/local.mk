@@ -1,1 +1,5 @@
-# tests/ui
+# The dashboard in a real terminal, against a fake core.
+if UI
+TESTS += tests/ui/dashboard.sh
+endif
+EXTRA_DIST += tests/ui/dashboard.py tests/ui/dashboard.sh tests/ui/fake_core.py tests/ui/term.py

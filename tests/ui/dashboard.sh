@@ -1,0 +1,7 @@
+#!/bin/sh
+# SPDX-License-Identifier: ISC
+# The dashboard in tmux; skipped where tmux or python3 is missing, or mai has no dashboard.
+command -v tmux >/dev/null 2>&1 || { echo "no tmux"; exit 77; }
+python=${PYTHON3:-python3}
+command -v "$python" >/dev/null 2>&1 || { echo "no python3"; exit 77; }
+exec "$python" "${srcdir:-.}/tests/ui/dashboard.py" ./mai "$@"
