@@ -1,6 +1,6 @@
 # Unit tests of src/http.
 HTTP_UNIT = tests/unit/test_http_msg tests/unit/test_http_parse tests/unit/test_http_body tests/unit/test_http_url \
-	tests/unit/test_http_sse
+	tests/unit/test_http_sse tests/unit/test_http_oracle
 check_PROGRAMS += $(HTTP_UNIT)
 TESTS += $(HTTP_UNIT)
 tests_unit_test_http_msg_SOURCES = tests/unit/test_http_msg.c tests/unit/unit.h
@@ -28,3 +28,6 @@ TESTS += tests/unit/test_http_client
 tests_unit_test_http_client_SOURCES = tests/unit/test_http_client.c tests/unit/net.h tests/unit/unit.h
 tests_unit_test_http_client_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_http_client_LDADD = libhttp.a $(RANK0) $(CMOCKA_LIBS)
+tests_unit_test_http_oracle_SOURCES = tests/unit/test_http_oracle.c tests/unit/unit.h
+tests_unit_test_http_oracle_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_http_oracle_LDADD = libhttp.a $(RANK0) $(CMOCKA_LIBS)
