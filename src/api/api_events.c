@@ -383,10 +383,11 @@ on_batch(void *arg)
 static void
 soon(struct hub *h)
 {
-	uint64_t since = clock_ms() - h->last_batch;
+	uint64_t since;
 
 	if (h->deferred || timer_armed(&h->batch))
 		return;
+	since = clock_ms() - h->last_batch;
 	if (since >= BATCH_MS) {
 		h->deferred = true;
 		loop_defer(h->api->o.loop, on_deferred, h);
