@@ -88,7 +88,8 @@ detach_stdio(const char *log)
 		close(err);
 }
 
-/* The parent's side: "ok" or a reason; EOF without a word is a death. */
+/* The parent's side: "ok" or a reason, ended by a NUL (the guard holds the pipe open as well); EOF without a word is a
+ * death. */
 static int
 await_word(int fd, struct err *e)
 {
@@ -96,7 +97,8 @@ await_word(int fd, struct err *e)
 	size_t n = 0;
 	ssize_t got;
 
-	while (n + 1 < sizeof(buf) && ((got = read(fd, buf + n, sizeof(buf) - 1 - n)) > 0 || (got < 0 && errno == EINTR)))
+	while (n + 1 < sizeof(buf) && memchr(buf, '\0', n) == NULL &&
+	    ((got = read(fd, buf + n, sizeof(buf) - 1 - n)) > 0 || (got < 0 && errno == EINTR)))
 		if (got > 0)
 			n += (size_t)got;
 	close(fd);
@@ -141,7 +143,7 @@ daemon_report(int *fd, const char *failure)
 
 	if (*fd < 0)
 		return;
-	if (write(*fd, word, strlen(word)) < 0) {
+	if (write(*fd, word, strlen(word) + 1) < 0) {
 		/* Nobody waits any more. */
 	}
 	close(*fd);

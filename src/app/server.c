@@ -351,7 +351,7 @@ server_run(const struct server_opts *o)
 	if (swept > 0)
 		log_warn("server", NULL, "killed %d engine processes that an earlier mai left behind", swept);
 	if (o->autostart && s.conf->default_model != NULL)
-		router_do(s.router, VERB_START, NULL, 0, false, NULL, NULL, NULL);
+		router_do(s.router, VERB_START, NULL, 0, false, "mai", NULL, NULL);
 	loop_run(s.loop);
 	unlink(o->paths->socket);
 	server_free(&s);
