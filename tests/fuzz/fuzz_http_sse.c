@@ -65,6 +65,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		run(&a, data, size, size, caps[i]);
 		run(&b, data, size, fuzz_cut(data, size), caps[i]);
 		INSIST(a.len == b.len && (a.len == 0 || memcmp(a.p, b.p, a.len) == 0));
+		if (size > 256)
+			continue;
 		run(&b, data, size, size + 1, caps[i]);
 		INSIST(a.len == b.len && (a.len == 0 || memcmp(a.p, b.p, a.len) == 0));
 	}
