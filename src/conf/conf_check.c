@@ -11,7 +11,7 @@
 const char *
 conf_nearest(const char *word, const char *const *names, size_t n)
 {
-	int limit = strlen(word) < 4 ? 1 : strlen(word) < 8 ? 2 : 3, best = limit + 1;
+	int limit = strlen(word) < 4 ? 1 : strlen(word) < 8 ? 3 : 4, best = limit + 1;
 	const char *found = NULL;
 
 	for (size_t i = 0; i < n; i++) {

@@ -45,6 +45,30 @@ conf_key_nearest(enum key_where level, const char *key)
 	return conf_nearest(key, names, n);
 }
 
+/* As mandoc wants its text: short lines, each sentence on one of its own, none that begins like a request. */
+static void
+put_text(struct strbuf *out, const char *text)
+{
+	size_t col = 0;
+
+	while (*text != '\0') {
+		size_t n = strcspn(text, " ");
+
+		if (col > 0 && (col + 1 + n > 78 || text[-2] == '.')) {
+			strbuf_putc(out, '\n');
+			col = 0;
+		}
+		if (col > 0)
+			strbuf_putc(out, ' ');
+		else if (*text == '.' || *text == '\'')
+			strbuf_puts(out, "\\&");
+		strbuf_add(out, text, n);
+		col += n + (col > 0);
+		text += n + strspn(text + n, " ");
+	}
+	strbuf_putc(out, '\n');
+}
+
 void
 conf_keys_mdoc(enum key_where where, struct strbuf *out)
 {
@@ -54,8 +78,7 @@ conf_keys_mdoc(enum key_where where, struct strbuf *out)
 		if (k->where != where || k->type == KEY_FOREIGN)
 			continue;
 		strbuf_printf(out, ".It Ic %s\n", k->key);
-		/* A line of text that begins with a dot would be a request. */
-		strbuf_printf(out, "%s%s\n", k->doc[0] == '.' ? "\\&" : "", k->doc);
+		put_text(out, k->doc);
 		if (k->words != NULL) {
 			strbuf_puts(out, "One of\n.Cm ");
 			strbuf_puts(out, k->words);

@@ -35,7 +35,7 @@ proxy_authority(struct proxy *p, const char *at, size_t n, struct err *e)
 		host = at + 1;
 		end = memchr(at, ']', n);
 		if (end == NULL)
-			return err_set(e, "proxy: [ is not closed");
+			return err_set(e, "[ is not closed");
 		colon = end + 1 < at + n ? end + 1 : NULL;
 	} else {
 		colon = memchr(at, ':', n);
@@ -44,21 +44,21 @@ proxy_authority(struct proxy *p, const char *at, size_t n, struct err *e)
 	}
 	len = (size_t)(end - host);
 	if (len == 0 || len >= sizeof(p->host) || memchr(host, '@', len) != NULL)
-		return err_set(e, "proxy needs the form http://HOST:PORT");
+		return err_set(e, "needs the form http://HOST:PORT");
 	memcpy(p->host, host, len);
 	p->host[len] = '\0';
 	if (colon == NULL)
 		return 0;
 	len = n - (size_t)(colon + 1 - at);
 	if (*colon != ':' || len == 0 || len >= sizeof(port))
-		return err_set(e, "proxy needs the form http://HOST:PORT");
+		return err_set(e, "needs the form http://HOST:PORT");
 	memcpy(port, colon + 1, len);
 	port[len] = '\0';
 	if (strcmp(port, "${PORT}") == 0) {
 		p->port = 0;
 		return 0;
 	}
-	return conf_port_parse(port, &p->port) < 0 ? err_set(e, "proxy: '%s' is no port", port) : 0;
+	return conf_port_parse(port, &p->port) < 0 ? err_set(e, "'%s' is no port", port) : 0;
 }
 
 static int
@@ -70,7 +70,7 @@ proxy_parse(const char *url, struct proxy *p, struct err *e)
 	memset(p, 0, sizeof(*p));
 	p->https = strncasecmp(url, "https://", 8) == 0;
 	if (!p->https && strncasecmp(url, "http://", 7) != 0)
-		return err_set(e, "proxy must begin with http:// or https://");
+		return err_set(e, "must begin with http:// or https://");
 	at = url + (p->https ? 8 : 7);
 	n = strcspn(at, "/?#");
 	p->path = at[n] != '\0' && strcmp(at + n, "/") != 0;
@@ -139,7 +139,7 @@ set_kind(struct conf_model *m, const struct conf_spec *s, struct err *e)
 		names[i] = conf_kinds[i].name;
 	const char *near = conf_nearest(s->engine, names, conf_nkinds);
 	m->kind = conf_kind_find("custom");
-	err_set(e, "unknown engine '%s' (mlx_lm, llama-server, vllm, custom)%s%s%s", s->engine,
+	err_set(e, "'%s' is none of the engines (mlx_lm, llama-server, vllm, custom)%s%s%s", s->engine,
 	    near != NULL ? "; did you mean '" : "", near != NULL ? near : "", near != NULL ? "'?" : "");
 	return "engine";
 }
@@ -199,11 +199,11 @@ set_proxy(struct conf_model *m, const struct conf_spec *s, bool var, struct err 
 	else if (p.path)
 		err_set(e, "a path in proxy is not supported beside cmd");
 	else if (!conf_host_is_literal(p.host))
-		err_set(e, "proxy: '%s' must be an address (or localhost), not a name", p.host);
-	else if (var && p.port != 0)
-		err_set(e, "proxy names port %d, but the command uses ${PORT}", p.port);
+		err_set(e, "'%s' must be an address (or localhost), not a name", p.host);
+	else if (var && p.port != 0 && s->cmd != NULL)	/* in a template a fixed port is put in */
+		err_set(e, "names port %d, but the command uses ${PORT}", p.port);
 	else if (!var && p.port == 0)
-		err_set(e, "proxy uses ${PORT}, but the command does not");
+		err_set(e, "uses ${PORT}, but the command does not");
 	if (e->msg[0] != '\0')
 		return "proxy";
 	m->port = p.port;
@@ -286,7 +286,7 @@ static const char *
 set_check(struct conf_model *m, const struct conf_spec *s, const char *def, struct err *e)
 {
 	if (s->check != NULL && strcmp(s->check, "none") != 0 && s->check[0] != '/') {
-		err_set(e, "checkEndpoint must begin with /, or be none");
+		err_set(e, "must begin with /, or be none");
 		return "checkEndpoint";
 	}
 	free(m->check_path);
@@ -308,7 +308,7 @@ resolve_remote(struct conf_model *m, const struct conf_spec *s, struct err *e)
 	if (proxy_parse(s->proxy, &p, e) < 0)
 		return "proxy";
 	if (p.port == 0) {
-		err_set(e, "proxy uses ${PORT}, but there is no command");
+		err_set(e, "uses ${PORT}, but there is no command");
 		return "proxy";
 	}
 	at = set_kind(m, s, e);

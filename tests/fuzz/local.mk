@@ -37,3 +37,8 @@ check_PROGRAMS += tests/fuzz/fuzz_http_sse
 tests_fuzz_fuzz_http_sse_SOURCES = tests/fuzz/fuzz_http_sse.c tests/fuzz/fuzz.h $(FUZZ_MAIN)
 tests_fuzz_fuzz_http_sse_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_http_sse_LDADD = libhttp.a $(RANK0)
+
+check_PROGRAMS += tests/fuzz/fuzz_conf
+tests_fuzz_fuzz_conf_SOURCES = tests/fuzz/fuzz_conf.c tests/fuzz/fuzz.h $(FUZZ_MAIN)
+tests_fuzz_fuzz_conf_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_conf_LDADD = libconf.a $(RANK0) $(YAML_LIBS)
