@@ -14,9 +14,13 @@
 #include "base/xmalloc.h"
 #include "host/host_linux_priv.h"
 
+/* How often "nobody is left" is asked again when somebody died meanwhile. */
+#define MAX_LOOKS 4
+
 struct table {
 	struct proc_stat *v;	/* (owned) */
 	size_t n, cap;
+	bool vanished;		/* a listed process was gone when it was looked at */
 };
 
 ssize_t
@@ -102,9 +106,13 @@ scan_all(struct table *t)
 
 	if (d == NULL)
 		return;
+	t->n = 0;
+	t->vanished = false;
 	while ((pid = proc_next(d)) > 0)
 		if (proc_stat_read((pid_t)pid, &s) == 0)
 			table_add(t, &s);
+		else
+			t->vanished = true;
 	closedir(d);
 }
 
@@ -280,8 +288,9 @@ host_memory(uint64_t *available, uint64_t *total)
 	return *available != 0 && *total != 0 ? 0 : -1;
 }
 
-bool
-host_carries(pid_t pid, const char *mark)
+/* 1 yes, 0 no, -1: it has no environment any more (it is dying) or is not ours to ask. */
+static int
+carries(pid_t pid, const char *mark)
 {
 	char path[64], want[300];
 	static char buf[128 * 1024];	/* where the kernel's own limit for one variable ends */
@@ -291,33 +300,62 @@ host_carries(pid_t pid, const char *mark)
 	snprintf(path, sizeof(path), "/proc/%ld/environ", (long)pid);
 	n = proc_read(path, buf, sizeof(buf));
 	nwant = (size_t)snprintf(want, sizeof(want), "MAI_ENGINE=%s", mark);
-	if (n <= 0 || nwant >= sizeof(want))
-		return false;
+	if (nwant >= sizeof(want))
+		return 0;
+	if (n <= 0)
+		return -1;
 	for (const char *p = buf; p < buf + n; p += strlen(p) + 1)
 		if (strcmp(p, want) == 0)
-			return true;
-	return false;
+			return 1;
+	return 0;
+}
+
+bool
+host_carries(pid_t pid, const char *mark)
+{
+	return carries(pid, mark) == 1;
+}
+
+/* One look. *unsure: somebody died during it who may have forked after the list was made. */
+static size_t
+look(struct table *t, pid_t pid, pid_t pgid, const char *mark, pid_t *out, size_t max, bool *unsure)
+{
+	size_t n = 0;
+
+	scan_all(t);
+	*unsure = t->vanished;
+	for (size_t i = 0; i < t->n; i++) {
+		const struct proc_stat *s = &t->v[i];
+		int marked = 0;
+
+		if (s->state == 'Z' || s->state == 'X') {
+			*unsure = *unsure || s->pgrp == pgid || descends(t, s, getpid());
+			continue;
+		}
+		if (s->pid == getpid())
+			continue;
+		if (mark != NULL && descends(t, s, getpid()))
+			marked = carries(s->pid, mark);
+		*unsure = *unsure || marked < 0;
+		if (marked > 0 || (pid > 1 && (s->pid == pid || descends(t, s, pid))) ||
+		    (pgid > 1 && s->pgrp == pgid)) {
+			if (n < max)
+				out[n] = s->pid;
+			n++;
+		}
+	}
+	return n;
 }
 
 size_t
 host_engine_pids(pid_t pid, pid_t pgid, const char *mark, pid_t *out, size_t max)
 {
 	struct table t = {0};
+	bool unsure = true;
 	size_t n = 0;
 
-	scan_all(&t);
-	for (size_t i = 0; i < t.n; i++) {
-		const struct proc_stat *s = &t.v[i];
-
-		if (s->state == 'Z' || s->state == 'X' || s->pid == getpid())
-			continue;
-		if ((pid > 1 && (s->pid == pid || descends(&t, s, pid))) || (pgid > 1 && s->pgrp == pgid) ||
-		    (mark != NULL && descends(&t, s, getpid()) && host_carries(s->pid, mark))) {
-			if (n < max)
-				out[n] = s->pid;
-			n++;
-		}
-	}
+	for (int i = 0; i < MAX_LOOKS && n == 0 && unsure; i++)
+		n = look(&t, pid, pgid, mark, out, max, &unsure);
 	free(t.v);
 	return n;
 }
