@@ -321,6 +321,7 @@ test_screens(void **state)
 {
 	struct strbuf got = STRBUF_INIT;
 	const char *to = getenv("MAI_WRITE_SCREENS");
+	const char *heading = "";
 	char *file, *want, *save = NULL;
 
 	(void)state;
@@ -346,7 +347,9 @@ test_screens(void **state)
 		if (end != NULL)
 			*end = '\0';
 		if (strncmp(line, "== ", 3) == 0)
-			print_message("%s\n", line);
+			heading = line;
+		if (strcmp(line, want) != 0)
+			print_message("%s\n", heading);
 		assert_streq(line, want);
 		if (end == NULL)
 			break;

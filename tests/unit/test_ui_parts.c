@@ -1,0 +1,389 @@
+/* SPDX-License-Identifier: ISC
+ * The parts of the dashboard that know no terminal: cells, layout, lists, keys, patterns, the log's positions. */
+#include "ui_fixture.h"
+
+#include "ui/ui_pattern.h"
+
+static struct fix fx;
+static struct fix *const f = &fx;
+
+static int
+setup(void **state)
+{
+	(void)state;
+	fix_init(f);
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	(void)state;
+	fix_fini(f);
+	return 0;
+}
+
+static void
+assert_cells(const struct grid *g, const char *text)
+{
+	char t[256];
+
+	grid_row_text(g, 0, t, sizeof(t));
+	assert_streq(t, text);
+}
+
+static void
+test_grid(void **state)
+{
+	struct grid g = {0}, h = {0};
+
+	(void)state;
+	grid_size(&g, 2, 10);
+	assert_int_equal(grid_put(&g, 0, 0, 10, ROLE_TEXT, "ab日c"), 5);
+	assert_cells(&g, "ab日c");
+	/* A wide character at the edge becomes a blank; half of one is never left. */
+	assert_int_equal(grid_put(&g, 0, 7, 10, ROLE_TEXT, "日日"), 2);
+	assert_cells(&g, "ab日c  日");
+	grid_put(&g, 0, 3, 1, ROLE_TEXT, "x");
+	assert_cells(&g, "ab xc  日");
+	grid_put(&g, 0, 7, 1, ROLE_TEXT, "y");
+	assert_cells(&g, "ab xc  y");
+	/* Nothing that a terminal would obey gets in. */
+	grid_clear(&g);
+	grid_put(&g, 0, 0, 10, ROLE_TEXT, "a\033[m\tb\xff\xc2\x9b");
+	assert_cells(&g, "a?[m?b??");
+	/* What combines stays in its cell, as far as there is room. */
+	grid_clear(&g);
+	assert_int_equal(grid_put(&g, 0, 0, 2, ROLE_TEXT, "e\xcc\x81x"), 2);
+	assert_cells(&g, "e\xcc\x81x");
+	/* Outside is nothing. */
+	assert_int_equal(grid_put(&g, 5, 0, 2, ROLE_TEXT, "no"), 0);
+	assert_int_equal(grid_put(&g, 0, 10, 2, ROLE_TEXT, "no"), 0);
+	assert_int_equal(grid_put(&g, 0, -1, 2, ROLE_TEXT, "no"), 0);
+	grid_copy(&h, &g);
+	assert_true(grid_row_same(&g, &h, 0));
+	grid_set_role(&g, 0, 0, 1, ROLE_BAD);
+	assert_false(grid_row_same(&g, &h, 0));
+	grid_fini(&g);
+	grid_fini(&h);
+}
+
+static void
+test_grid_clip(void **state)
+{
+	struct grid g = {0};
+
+	(void)state;
+	grid_size(&g, 1, 40);
+	grid_put_middle(&g, 0, 0, 24, ROLE_TEXT, QWEN);
+	assert_cells(&g, "Qwen3-Coder-3…truct-4bit");
+	grid_clear(&g);
+	grid_put_end(&g, 0, 0, 6, ROLE_TEXT, "abcdefgh");
+	assert_cells(&g, "abcde…");
+	grid_clear(&g);
+	g.ascii = true;
+	grid_put_end(&g, 0, 0, 6, ROLE_TEXT, "日本語x日本語");
+	assert_cells(&g, "???? ~");
+	grid_clear(&g);
+	assert_int_equal(grid_put_right(&g, 0, 10, ROLE_TEXT, "abc"), 7);
+	assert_cells(&g, "       abc");
+	grid_fini(&g);
+}
+
+static void
+test_layout(void **state)
+{
+	struct ui_layout l;
+
+	(void)state;
+	ui_layout(&l, 80, 24, 3);
+	assert_int_equal(l.head_rows, 5);
+	assert_int_equal(l.req_rule, 5);
+	assert_int_equal(l.req_rows, 4);
+	assert_int_equal(l.log_rule, 10);
+	assert_int_equal(l.log_rows, 11);
+	assert_int_equal(l.msg_row, 22);
+	assert_int_equal(l.bar_row, 23);
+	ui_layout(&l, 0, 0, 3);
+	assert_int_equal(l.cols, 80);
+	assert_int_equal(l.rows, 24);
+	ui_layout(&l, 120, 36, 20);
+	assert_true(l.wide);
+	assert_int_equal(l.req_rows, 9);
+	ui_layout(&l, 80, 24, 20);
+	assert_int_equal(l.req_rows, 5);
+	ui_layout(&l, 80, 16, 20);
+	assert_int_equal(l.req_rows, 0);
+	assert_int_equal(l.req_rule, 5);
+	ui_layout(&l, 80, 12, 1);
+	assert_int_equal(l.msg_row, -1);
+	assert_int_equal(l.req_rule, -1);
+	ui_layout(&l, 40, 12, 3);
+	assert_true(l.narrow);
+	assert_int_equal(l.head_rows, 2);
+	assert_int_equal(l.log_rows, 8);
+	for (int rows = 1; rows < 60; rows++)
+		for (int cols = 1; cols < 140; cols++) {
+			ui_layout(&l, cols, rows, 9);
+			assert_true(l.head_rows <= rows);
+			assert_true(l.log_rows >= 0 && l.log_row + l.log_rows <= rows);
+			assert_true(l.micro == (cols < 40 || rows < 10));
+			assert_true(l.bar_row < rows && l.msg_row < rows);
+		}
+}
+
+static void
+test_list(void **state)
+{
+	const uint64_t before[] = {1, 2, 3, 4, 5}, after[] = {2, 4, 5};
+	struct ui_list l = {0};
+
+	(void)state;
+	assert_int_equal(ui_list_sync(&l, before, 0, 2), -1);
+	assert_int_equal(ui_list_sync(&l, before, 5, 2), 0);
+	ui_list_move(&l, before, 5, 3);
+	assert_int_equal(ui_list_sync(&l, before, 5, 2), 3);
+	assert_int_equal(l.key, 4);
+	assert_int_equal(l.top, 2);
+	/* The selection is the thing, wherever it stands now. */
+	assert_int_equal(ui_list_sync(&l, after, 3, 2), 1);
+	assert_int_equal(l.key, 4);
+	/* When it is gone, its neighbour. */
+	assert_int_equal(ui_list_sync(&l, before, 3, 2), 1);
+	assert_int_equal(l.key, 2);
+	ui_list_move(&l, before, 5, 100);
+	assert_int_equal(l.key, 5);
+	ui_list_move(&l, before, 5, -100);
+	assert_int_equal(l.key, 1);
+}
+
+static void
+test_match(void **state)
+{
+	(void)state;
+	assert_int_equal(ui_list_match(QWEN, ""), 1);
+	assert_int_equal(ui_list_match(QWEN, "qwen"), 3);
+	assert_int_equal(ui_list_match(QWEN, "coder"), 2);
+	assert_int_equal(ui_list_match(QWEN, "q30b"), 1);
+	assert_int_equal(ui_list_match(QWEN, "Coder"), 2);
+	assert_int_equal(ui_list_match(QWEN, "CODER"), 0);
+	assert_int_equal(ui_list_match(QWEN, "gemma"), 0);
+	assert_int_equal(ui_list_match("", "x"), 0);
+}
+
+static void
+test_keys(void **state)
+{
+	(void)state;
+	assert_int_equal(ui_key_action('m'), ACT_MODELS);
+	assert_int_equal(ui_key_action('R'), ACT_FORCE);
+	assert_int_equal(ui_key_action(3), ACT_QUIT);
+	assert_int_equal(ui_key_action(UI_K_F10), ACT_QUIT);
+	assert_int_equal(ui_key_action('Z'), ACT_NONE);
+	assert_int_equal(ui_key_action(0), ACT_NONE);
+	for (int a = ACT_NONE + 1; a < ACT_N; a++) {
+		const struct ui_binding *b = ui_binding_of((enum ui_action)a);
+
+		assert_non_null(b);
+		assert_true(b->codes[0] != 0 && b->shown[0] != '\0' && b->help[0] != '\0');
+		for (size_t i = 0; i < ARRAY_LEN(b->codes); i++)
+			if (b->codes[i] != 0)
+				assert_int_equal(ui_key_action(b->codes[i]), a);	/* no key twice */
+	}
+	for (size_t i = 0; i < ui_nbar_items; i++)
+		assert_non_null(ui_binding_of(ui_bar_items[i].action));
+}
+
+static void
+test_pattern(void **state)
+{
+	struct ui_pattern p = {.text = ""};
+	struct err e = {{0}};
+
+	(void)state;
+	assert_true(ui_pattern_match(&p, "anything"));
+	assert_int_equal(ui_pattern_set(&p, "error", &e), 0);
+	assert_true(ui_pattern_match(&p, "An ERROR"));
+	assert_false(ui_pattern_match(&p, "a warning"));
+	assert_int_equal(ui_pattern_set(&p, "Error", &e), 0);
+	assert_false(ui_pattern_match(&p, "An ERROR"));
+	assert_int_equal(ui_pattern_set(&p, "!models", &e), 0);
+	assert_false(ui_pattern_match(&p, "GET /v1/models"));
+	assert_true(ui_pattern_match(&p, "GET /v1/chat"));
+	assert_int_equal(ui_pattern_set(&p, "~^a+b$", &e), 0);
+	assert_true(ui_pattern_match(&p, "aab"));
+	assert_false(ui_pattern_match(&p, "aabc"));
+	assert_int_equal(ui_pattern_set(&p, "~[", &e), -1);
+	assert_string_not_equal(e.msg, "");
+	assert_true(ui_pattern_match(&p, "empty again"));
+	assert_int_equal(ui_pattern_set(&p, "!", &e), 0);
+	assert_true(ui_pattern_match(&p, "marks alone are nothing"));
+	ui_pattern_clear(&p);
+}
+
+static void
+test_edit(void **state)
+{
+	struct ui_edit e = {.len = 0};
+
+	(void)state;
+	ui_edit_key(&e, 'a');
+	ui_edit_key(&e, 0xe9);
+	ui_edit_key(&e, 0x65e5);
+	assert_streq(e.text, "a\xc3\xa9\xe6\x97\xa5");
+	ui_edit_key(&e, UI_K_BACKSPACE);
+	assert_streq(e.text, "a\xc3\xa9");
+	assert_false(ui_edit_key(&e, 0x202e));
+	assert_false(ui_edit_key(&e, UI_K_UP));
+	assert_false(ui_edit_key(&e, 7));
+	ui_edit_key(&e, ' ');
+	ui_edit_key(&e, 'b');
+	ui_edit_key(&e, 23);
+	assert_streq(e.text, "a\xc3\xa9 ");
+	ui_edit_key(&e, 21);
+	assert_streq(e.text, "");
+	for (int i = 0; i < 1000; i++)
+		ui_edit_key(&e, 0x65e5);
+	assert_true(e.len < sizeof(e.text));
+}
+
+static void
+items(int n)
+{
+	char t[32];
+
+	for (int i = 0; i < n; i++) {
+		snprintf(t, sizeof(t), "item %d", i);
+		fix_line(f, 12, 0, i % 60, i % 10 == 5 ? "cE" : "c ", t);
+	}
+}
+
+static void
+test_scroll(void **state)
+{
+	(void)state;
+	fix_running(f);
+	items(100);
+	fix_compose(f, 80, 24);
+	assert_row(f, 21, "12:00:39 c  item 99");
+	fix_key(f, 'j');	/* at the end there is no further */
+	assert_true(f->s.log.follow);
+	fix_key(f, 'k');
+	assert_false(f->s.log.follow);
+	fix_compose(f, 80, 24);
+	assert_row(f, 7, "12:00:24 c  item 84");
+	items(7);
+	fix_compose(f, 80, 24);
+	assert_row(f, 7, "12:00:24 c  item 84");
+	assert_row(f, 6, "━ Log all ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━ PAUSED +7 new  wrap off ━");
+	fix_key(f, UI_K_PGUP);
+	fix_compose(f, 80, 24);
+	assert_row(f, 7, "12:00:10 c  item 70");
+	fix_key(f, 'g');
+	fix_compose(f, 80, 24);
+	assert_row(f, 7, "12:00:00 c  item 0");
+	fix_key(f, 'G');
+	fix_compose(f, 80, 24);
+	assert_row(f, 21, "12:00:06 c  item 6");
+}
+
+/* Lines that leave the copy under a paused view do not move the text. */
+static void
+test_gone(void **state)
+{
+	(void)state;
+	fix_running(f);
+	view_log_free(&f->log);
+	f->log = view_log_new(4096);
+	items(100);
+	fix_compose(f, 80, 24);
+	fix_key(f, 'g');
+	f->s.log.top = 1;
+	items(400);
+	fix_compose(f, 80, 24);
+	assert_true(view_log_at(f->log, 0)->seq > 1);
+	{
+		char want[64], got[512];
+
+		snprintf(want, sizeof(want), "-- %llu lines gone --", (unsigned long long)view_log_at(f->log, 0)->seq - 1);
+		grid_row_text(&f->g, 7, got, sizeof(got));
+		assert_streq(got, want);
+	}
+}
+
+static void
+test_errors(void **state)
+{
+	(void)state;
+	fix_running(f);
+	items(100);
+	fix_compose(f, 80, 24);
+	fix_key(f, 'e');
+	assert_int_equal(f->s.log.error_n, 10);
+	assert_int_equal(f->s.log.error_of, 10);
+	fix_key(f, 'E');
+	assert_int_equal(f->s.log.error_n, 9);
+	fix_key(f, 'e');
+	fix_key(f, 'e');	/* around the end */
+	assert_int_equal(f->s.log.error_n, 1);
+	fix_key(f, 'E');
+	assert_int_equal(f->s.log.error_n, 10);
+	fix_compose(f, 80, 24);
+	assert_row(f, 9, "12:00:35 cE item 95");
+	ui_log_set_mask(&f->s.log, 1u << SOURCE_MAI);
+	fix_key(f, 'e');
+	assert_streq(f->s.msg.text, "no error in the log");
+}
+
+static void
+test_wrap(void **state)
+{
+	char text[200];
+
+	(void)state;
+	fix_running(f);
+	memset(text, 'x', sizeof(text) - 1);
+	text[sizeof(text) - 1] = '\0';
+	items(40);
+	fix_line(f, 12, 4, 0, "c ", text);
+	fix_compose(f, 80, 24);
+	fix_key(f, 'w');
+	fix_compose(f, 80, 24);
+	{
+		char row[512];
+
+		grid_row_text(&f->g, 21, row, sizeof(row));
+		assert_int_equal(strlen(row), 12 + 199 - 2 * 68);
+		assert_int_equal(strspn(row, " "), 12);
+		grid_row_text(&f->g, 18, row, sizeof(row));
+		assert_streq(row, "12:00:39 c  item 39");
+	}
+	fix_key(f, 'w');
+	fix_key(f, 'l');
+	fix_compose(f, 80, 24);
+	assert_row(f, 20, "12:00:39 c");	/* scrolled sideways out of it */
+	fix_key(f, 1);
+	fix_compose(f, 80, 24);
+	assert_row(f, 20, "12:00:39 c  item 39");
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_grid),
+		cmocka_unit_test(test_grid_clip),
+		cmocka_unit_test(test_layout),
+		cmocka_unit_test(test_list),
+		cmocka_unit_test(test_match),
+		cmocka_unit_test(test_keys),
+		cmocka_unit_test(test_pattern),
+		cmocka_unit_test(test_edit),
+		cmocka_unit_test_setup_teardown(test_scroll, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_gone, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_errors, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_wrap, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
