@@ -32,7 +32,7 @@ def crash_and_wait(m, sig, states=("backoff", "starting", "ready")):
 
 @pytest.mark.parametrize("sig", ["SEGV", "ABRT", "KILL"])
 def test_P1_crash_while_idle_is_restarted(mai, sig):
-    mai.config({"m": mai.engine("m", **FAST)})
+    mai.config({"m": mai.engine("m", backoff=0.5)})
     mai.start_all()
     assert mai.status()["restart_attempts"] == 0
     old = mai.status()["pid"]
@@ -279,7 +279,14 @@ def test_P15_fork_failure_is_reported_and_retried(mai):
                 os.chmod(up, up.stat().st_mode | stat_.S_IXOTH)
         for d in (mai.tmp, *[x for x in mai.tmp.rglob("*") if x.is_dir()]):
             os.chown(d, nobody, nobody)
-    mai.serve(preexec=lambda: os.setresuid(nobody, nobody, nobody) if nobody else None)
+
+    def become():
+        if nobody:
+            os.setgroups([])
+            os.setresgid(nobody, nobody, nobody)
+            os.setresuid(nobody, nobody, nobody)
+
+    mai.serve(preexec=become)
     mai.settle_fds()
     resource.prlimit(mai.core, resource.RLIMIT_NPROC, (1, resource.prlimit(mai.core, resource.RLIMIT_NPROC)[1]))
     later = world.Later(mai.post, "/start", timeout=20)

@@ -56,7 +56,9 @@ def test_mlx_is_ready_only_when_a_completion_came(mai):
 
 
 def test_mlx_zombie_fails_fast_with_its_cause(mai):
-    mai.config({"m": {**mai.engine("m", ["--zombie", "--model", "/no/such/model"], checkEndpoint="/v1/models", backoff=0.05),
+    empty = mai.tmp / "no-weights"
+    empty.mkdir()
+    mai.config({"m": {**mai.engine("m", ["--zombie", "--model", empty], checkEndpoint="/v1/models", backoff=0.05),
                       "engine": "mlx_lm"}})
     mai.serve()
     before = time.monotonic()

@@ -280,7 +280,7 @@ def test_U2_short_content_length_is_cut(one):
             rest = c.all()
             assert not rest.endswith(b"0\r\n\r\n") if "transfer-encoding" in h else len(rest) < int(h["content-length"])
         else:
-            assert status == 502 and c.all()
+            assert status == 502
 
 
 @pytest.mark.parametrize("kind", ["dup-cl", "cl-te", "nul", "obs-fold", "bare-lf", "space-colon", "bad-status", "not-http",
@@ -301,8 +301,7 @@ def test_U3_bad_chunk_size_never_looks_complete(one):
     with one.raw() as c:
         c.send(post(None, "bad-head=bad-chunk"))
         status, _ = c.head()
-        rest = c.all()
-        assert status == 502 or not rest.endswith(b"0\r\n\r\n")
+        assert status == 502 or not c.all().endswith(b"0\r\n\r\n")
 
 
 def test_U4_extra_bytes_after_a_response_reach_nobody(one):
@@ -367,7 +366,7 @@ def test_U10_early_error_while_the_body_is_uploading(mai):
 
 
 def test_U11_engine_restarted_between_requests_no_stale_reuse(mai):
-    mai.config({"m": mai.engine("m", backoff=0.01)})
+    mai.config({"m": mai.engine("m", backoff=0.01, backoffMax=0.02, maxAttempts=30)})
     mai.start_all()
     for i in range(12):
         assert mai.chat("m").status == 200
@@ -375,7 +374,6 @@ def test_U11_engine_restarted_between_requests_no_stale_reuse(mai):
         os.kill(pid, signal.SIGKILL)
         assert mai.chat("m").status == 200
         wait(lambda: mai.status()["pid"] != pid, 5)
-        mai.post("/start")          # a person's start: attempts are 0 again
         mai.ready()
     assert mai.records["m"].count("request") == 24, "no request was doubled"
 

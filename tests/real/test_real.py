@@ -101,6 +101,21 @@ def test_kill_9_and_recovery(real, name):
 
 
 @pytest.mark.limit(240)
+def test_mlx_without_weights_is_a_zombie_that_is_seen(real):
+    empty = real.tmp / "no-weights"
+    empty.mkdir()
+    (empty / "config.json").write_text('{"model_type": "llama"}')
+    before = time.monotonic()
+    real.config({"z": json.loads(json.dumps(real.models["mlx-missing"]).replace("/no/such/model", str(empty)))}, defaultModel="z")
+    real.term()
+    real.serve()
+    s = real.wait_state("failed", timeout=60)
+    assert time.monotonic() - before < 60
+    assert "generation thread died" in str(s) or "safetensors" in str(s) or "Error" in str(s), s
+    wait(lambda: not real.engines(), 3, "the zombie is gone")
+
+
+@pytest.mark.limit(240)
 @pytest.mark.parametrize("name", ["llama-missing", "mlx-missing"])
 def test_missing_model_path_fails_fast_with_the_cause(real, name):
     before = time.monotonic()
