@@ -396,6 +396,17 @@ soon(struct hub *h)
 	}
 }
 
+/* At the end of this turn: for what must not be merged with what follows. */
+static void
+at_once(struct hub *h)
+{
+	if (h->nreaders == 0 || h->deferred)
+		return;
+	timer_stop(&h->batch);
+	h->deferred = true;
+	loop_defer(h->api->o.loop, on_deferred, h);
+}
+
 static void
 mark(struct hub *h, unsigned what)
 {
@@ -453,6 +464,9 @@ hub_bus(struct hub *h, const struct bus_event *e)
 	switch (e->kind) {
 	case BUS_ENGINE:
 		mark(h, D_ENGINE | D_GAUGES);
+		/* Changes of state are few, and a short one is told too. */
+		if (e->from != e->to)
+			at_once(h);
 		break;
 	case BUS_REQUEST:
 		if (!timer_armed(&h->tick))

@@ -49,6 +49,7 @@ struct api {
 	uint64_t swap_since;
 	char *last_who;			/* (owned) author of the last action */
 	uint64_t last_action;
+	uint64_t memory_free;		/* as last told */
 	struct view_hist hist;
 };
 

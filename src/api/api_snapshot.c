@@ -211,6 +211,21 @@ fill_swap(struct api *a, struct view *v, uint64_t now)
 	v->swap_who = xstrdup0(a->swap_who);
 }
 
+/* What other programs do is not news each second: it moves in steps of a hundredth of the whole. */
+static void
+fill_memory(struct api *a, struct view *v)
+{
+	uint64_t available, total, diff;
+
+	if (host_memory(&available, &total) != 0)
+		return;
+	diff = available > a->memory_free ? available - a->memory_free : a->memory_free - available;
+	if (diff > total / 100)
+		a->memory_free = available;
+	v->memory_free = a->memory_free;
+	v->memory_total = total;
+}
+
 void
 api_view_gauges(struct api *a, struct view *v, uint64_t now)
 {
@@ -229,10 +244,7 @@ api_view_gauges(struct api *a, struct view *v, uint64_t now)
 		v->rss = e->rss;
 		v->cpu_permille = e->cpu_permille;
 	}
-	if (host_memory(&v->memory_free, &v->memory_total) != 0)
-		v->memory_free = v->memory_total = 0;
-	/* In whole MiB: what other programs do is not news each second. */
-	v->memory_free &= ~(uint64_t)0xfffff;
+	fill_memory(a, v);
 	fill_swap(a, v, now);
 }
 
