@@ -74,6 +74,19 @@ strbuf_putc(struct strbuf *b, char c)
 }
 
 void
+strbuf_num(struct strbuf *b, unsigned long long n)
+{
+	char d[20];
+	size_t i = sizeof(d);
+
+	do {
+		d[--i] = (char)('0' + n % 10);
+		n /= 10;
+	} while (n != 0);
+	strbuf_add(b, d + i, sizeof(d) - i);
+}
+
+void
 strbuf_vprintf(struct strbuf *b, const char *fmt, va_list ap)
 {
 	char small[256];

@@ -26,6 +26,8 @@ void strbuf_clear(struct strbuf *b);
 void strbuf_add(struct strbuf *b, const void *p, size_t n);
 void strbuf_puts(struct strbuf *b, const char *s);
 void strbuf_putc(struct strbuf *b, char c);
+/* In decimal; for where printf would be felt. */
+void strbuf_num(struct strbuf *b, unsigned long long n);
 void strbuf_printf(struct strbuf *b, const char *fmt, ...) PRINTFLIKE(2, 3);
 void strbuf_vprintf(struct strbuf *b, const char *fmt, va_list ap) PRINTFLIKE(2, 0);
 /* Makes room for n more bytes and returns where they go; strbuf_wrote says how many came. NULL when over max. */

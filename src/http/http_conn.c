@@ -14,9 +14,7 @@
 #include "base/xmalloc.h"
 #include "http/http_priv.h"
 
-#define BODY_GRACE 10000		/* ms before the rate of a body counts */
 #define BODY_RATE 1024			/* bytes a second a body must come with */
-#define STALL_TIME 60000		/* ms a client may take nothing */
 #define LINGER_TIME 3000
 #define LINGER_BYTES (64u << 20)
 #define PEEK_TIME 250			/* ms between looks where LOOP_CLOSED does not work */
@@ -234,10 +232,10 @@ conn_due(const struct http_conn *c)
 	} else if (c->state == CONN_BODY && req->attached && !req->paused) {
 		uint64_t ms = req->body_bytes * 1000 / BODY_RATE;
 
-		due = req->body_since + (ms > BODY_GRACE ? ms : BODY_GRACE);
+		due = req->body_since + (ms > c->srv->lim.body_grace ? ms : c->srv->lim.body_grace);
 	}
-	if (c->blocked && (due == 0 || c->stalled + STALL_TIME < due))
-		due = c->stalled + STALL_TIME;
+	if (c->blocked && (due == 0 || c->stalled + c->srv->lim.write_stall < due))
+		due = c->stalled + c->srv->lim.write_stall;
 	return due;
 }
 
@@ -316,7 +314,7 @@ on_conn_timer(void *arg)
 		conn_arm(c);
 		return;
 	}
-	if (c->blocked && now >= c->stalled + STALL_TIME)
+	if (c->blocked && now >= c->stalled + c->srv->lim.write_stall)
 		conn_close(c, HTTP_CLOSE_TIMEOUT);
 	else if (c->state == CONN_BODY)
 		req_fail(c, 408, "the request body comes too slowly", HTTP_CLOSE_TIMEOUT);

@@ -86,7 +86,7 @@ void http_reply_start(struct http_req *req, int status, const struct strbuf *fie
 /* Body bytes, sent at once where the socket takes them, else copied to the back-log. Returns the bytes in back-log: above
  * HTTP_HIGH_WATER stop your source until writable is called. */
 size_t http_reply_body(struct http_req *req, const void *p, size_t n);
-#define HTTP_HIGH_WATER (256 * 1024)
+#define HTTP_HIGH_WATER (192 * 1024)	/* and one read more is what a stalled client costs */
 #define HTTP_LOW_WATER (64 * 1024)
 void http_reply_flush(struct http_req *req);
 /* From now on small pieces are collected until http_reply_flush or the end (or 16 KiB): for who knows when a burst is

@@ -25,6 +25,8 @@
 #define ACCEPT_PAUSE 100	/* ms without accepting when descriptors run out */
 #define ACCEPT_BURST 32		/* connections taken in one turn */
 #define LOG_PAUSE 1000
+#define BODY_GRACE 10000
+#define WRITE_STALL 60000
 #define IDLE_AGE 1000		/* ms after which an idle connection may be given up for a new one */
 
 static void
@@ -111,6 +113,10 @@ http_server_set_limits(struct http_server *s, const struct http_limits *lim)
 {
 	s->lim = *lim;
 	s->lim.max_connections = max_conns(s);
+	if (s->lim.body_grace == 0)
+		s->lim.body_grace = BODY_GRACE;
+	if (s->lim.write_stall == 0)
+		s->lim.write_stall = WRITE_STALL;
 	s->full = s->nconns >= s->lim.max_connections;
 	listen_arm(s);
 }

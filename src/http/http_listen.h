@@ -13,6 +13,8 @@ struct http_limits {
 	size_t max_head;
 	uint64_t head_timeout, idle_timeout;	/* ms, absolute from the first byte / from the last answer */
 	int max_connections;	/* over it accept pauses */
+	uint64_t body_grace;	/* ms before a body must come with 1 KiB/s; 0: 10 s */
+	uint64_t write_stall;	/* ms a client may take nothing of its answer; 0: 60 s */
 };
 
 /* handler is called for each request of each connection. Owned by caller. */

@@ -6,8 +6,13 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "base/xmalloc.h"
+
 /* Above this the memory of an emptied back-log is given back. */
 #define KEEP_BYTES 4096
+/* A real back-log gets its memory at once, not by doubling: what is not used of it costs nothing. */
+#define REAL_BYTES (16 * 1024)
+#define BACKLOG_BYTES (272 * 1024)
 
 void
 http_out_fini(struct http_out *o)
@@ -22,6 +27,13 @@ http_out_left(const struct http_out *o)
 	return o->b.len - o->pos;
 }
 
+static void
+grow(struct strbuf *b, size_t cap)
+{
+	b->p = xrealloc(b->p, cap);
+	b->cap = cap;
+}
+
 void
 http_out_add(struct http_out *o, const void *p, size_t n)
 {
@@ -30,6 +42,8 @@ http_out_add(struct http_out *o, const void *p, size_t n)
 		strbuf_shift(&o->b, o->pos);
 		o->pos = 0;
 	}
+	if (o->b.cap < BACKLOG_BYTES && o->b.len + n > REAL_BYTES && o->b.len + n < BACKLOG_BYTES)
+		grow(&o->b, BACKLOG_BYTES);
 	strbuf_add(&o->b, p, n);
 }
 

@@ -123,9 +123,11 @@ http_reply_start(struct http_req *req, int status, const struct strbuf *fields, 
 	if (req->fields != NULL)
 		strbuf_puts(out, req->fields);
 	strbuf_puts(out, server_date(c->srv));
-	if (!bare && length >= 0)
-		strbuf_printf(out, "Content-Length: %lld\r\n", (long long)length);
-	else if (req->chunked)
+	if (!bare && length >= 0) {
+		strbuf_add(out, "Content-Length: ", 16);
+		strbuf_num(out, (unsigned long long)length);
+		strbuf_add(out, "\r\n", 2);
+	} else if (req->chunked)
 		strbuf_puts(out, "Transfer-Encoding: chunked\r\n");
 	if (drop)
 		strbuf_puts(out, "Connection: close\r\n");

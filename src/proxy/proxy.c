@@ -123,6 +123,7 @@ proxy_free(struct proxy **pp)
 			txn_fail(p->first, 503, &f);
 	}
 	bus_unsubscribe(&p->sub);
+	strbuf_fini(&p->line);
 	for (struct proxy_model *m = p->models, *next; m != NULL; m = next) {
 		next = m->next;
 		free(m->id);

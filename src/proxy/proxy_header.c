@@ -47,22 +47,29 @@ stays_here(struct http_str name)
 static void
 put_host(struct strbuf *out, const struct http_target *t)
 {
-	char host[32];
+	char ip[24];
 
+	strbuf_add(out, "Host: ", 6);
 	if (t->addr.ss_family == AF_INET) {
 		const struct sockaddr_in *a = (const struct sockaddr_in *)&t->addr;
 		const unsigned char *b = (const unsigned char *)&a->sin_addr;
 
-		snprintf(host, sizeof(host), "%d.%d.%d.%d:%d", b[0], b[1], b[2], b[3], ntohs(a->sin_port));
-		http_put_field(out, "Host", host);
+		if (a->sin_addr.s_addr == htonl(INADDR_LOOPBACK)) {
+			strbuf_add(out, "127.0.0.1:", 10);
+		} else {
+			snprintf(ip, sizeof(ip), "%d.%d.%d.%d:", b[0], b[1], b[2], b[3]);
+			strbuf_puts(out, ip);
+		}
+		strbuf_num(out, ntohs(a->sin_port));
 	} else if (t->addr.ss_family == AF_INET6) {
 		const struct sockaddr_in6 *a = (const struct sockaddr_in6 *)&t->addr;
 
-		snprintf(host, sizeof(host), "localhost:%d", ntohs(a->sin6_port));
-		http_put_field(out, "Host", host);
+		strbuf_puts(out, "localhost:");
+		strbuf_num(out, ntohs(a->sin6_port));
 	} else {
-		http_put_field(out, "Host", "localhost");
+		strbuf_puts(out, "localhost");
 	}
+	strbuf_add(out, "\r\n", 2);
 }
 
 static void
@@ -83,9 +90,7 @@ void
 proxy_header_request(struct strbuf *out, const struct http_head *h, const struct http_url *url,
     const struct http_target *t, size_t body, const char *request_id)
 {
-	char length[48];
-
-	strbuf_room(out, 768);
+	strbuf_room(out, 511);
 	put_line(out, h, url);
 	put_host(out, t);
 	for (size_t i = 0; i < h->nfields; i++) {
@@ -96,8 +101,9 @@ proxy_header_request(struct strbuf *out, const struct http_head *h, const struct
 	}
 	http_put_field(out, "X-Request-Id", request_id);
 	if (body != 0 || h->framing != HTTP_BODY_NONE) {
-		snprintf(length, sizeof(length), "Content-Length: %zu\r\n", body);
-		strbuf_puts(out, length);
+		strbuf_add(out, "Content-Length: ", 16);
+		strbuf_num(out, body);
+		strbuf_add(out, "\r\n", 2);
 	}
 	strbuf_puts(out, t->keep_alive ? "\r\n" : "Connection: close\r\n\r\n");
 }
@@ -110,9 +116,8 @@ proxy_header_answer(struct strbuf *out, const struct http_head *h, const struct 
 	};
 	const struct http_field *type = http_field_find(h, "content-type");
 	bool sse = type != NULL && begins(type->value, "text/event-stream", 17);
-	char ms[24];
 
-	strbuf_room(out, 384);
+	strbuf_room(out, 255);
 	for (size_t k = 0; k < h->nfields; k++) {
 		const struct http_field *f = &h->fields[k];
 
@@ -130,8 +135,9 @@ proxy_header_answer(struct strbuf *out, const struct http_head *h, const struct 
 	http_put_field(out, "X-Mai-Model", i->model);
 	http_put_field(out, "X-Request-Id", i->request_id);
 	if (i->waited_ms != 0) {
-		snprintf(ms, sizeof(ms), "%llu", (unsigned long long)i->waited_ms);
-		http_put_field(out, "X-Queue-Ms", ms);
+		strbuf_puts(out, "X-Queue-Ms: ");
+		strbuf_num(out, i->waited_ms);
+		strbuf_add(out, "\r\n", 2);
 	}
 	return sse;
 }

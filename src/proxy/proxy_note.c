@@ -87,28 +87,47 @@ count(struct txn *t, int status)
 }
 
 static void
+put_took(struct strbuf *b, uint64_t ms)
+{
+	strbuf_num(b, ms < 1000 ? ms : ms / 1000);
+	if (ms >= 1000) {
+		strbuf_putc(b, '.');
+		strbuf_num(b, ms % 1000 / 100);
+	}
+	strbuf_puts(b, ms < 1000 ? " ms" : " s");
+}
+
+static void
 access_line(struct txn *t, int status, uint64_t now)
 {
 	const struct http_head *h = http_req_head(t->req);
 	struct http_str path = http_req_url(t->req)->path;
 	int64_t in = t->usage.tokens_in, out = t->first_byte_at != 0 ? proxy_usage_out(&t->usage) : -1;
-	uint64_t ms = now - t->since;
-	char text[320], tokens[64] = "", took[32];
-	int n;
+	struct strbuf *b = &t->p->line;
 
-	if (ms < 1000)
-		snprintf(took, sizeof(took), "%u ms", (unsigned)ms);
-	else
-		snprintf(took, sizeof(took), "%llu.%u s", (unsigned long long)(ms / 1000), (unsigned)(ms % 1000 / 100));
-	if (in >= 0 && out >= 0)
-		snprintf(tokens, sizeof(tokens), " %lld in %lld out", (long long)in, (long long)out);
-	else if (out >= 0)
-		snprintf(tokens, sizeof(tokens), " %lld out", (long long)out);
-	n = snprintf(text, sizeof(text), "%s %.*s %.*s %d %s%s%s", http_req_peer(t->req),
-	    h->method.n < 16 ? (int)h->method.n : 16, h->method.p, path.n < 120 ? (int)path.n : 120, path.p, status, took,
-	    tokens, t->cut ? " cut short" : "");
+	strbuf_clear(b);
+	strbuf_puts(b, http_req_peer(t->req));
+	strbuf_putc(b, ' ');
+	strbuf_add(b, h->method.p, h->method.n < 16 ? h->method.n : 16);
+	strbuf_putc(b, ' ');
+	strbuf_add(b, path.p, path.n < 120 ? path.n : 120);
+	strbuf_putc(b, ' ');
+	strbuf_num(b, (unsigned)status);
+	strbuf_putc(b, ' ');
+	put_took(b, now - t->since);
+	if (out >= 0) {
+		strbuf_putc(b, ' ');
+		if (in >= 0) {
+			strbuf_num(b, (uint64_t)in);
+			strbuf_puts(b, " in ");
+		}
+		strbuf_num(b, (uint64_t)out);
+		strbuf_puts(b, " out");
+	}
+	if (t->cut)
+		strbuf_puts(b, " cut short");
 	ring_put(t->p->o.ring, RING_ACCESS, t->pm != NULL ? t->pm->id : NULL,
-	    status >= 500 || t->cut ? 'E' : status >= 400 ? 'W' : ' ', text, (size_t)n);
+	    status >= 500 || t->cut ? 'E' : status >= 400 ? 'W' : ' ', b->p, b->len);
 }
 
 void

@@ -34,6 +34,7 @@ struct proxy {
 	struct bus_sub *sub;
 	struct txn *first, *last;	/* (owned) oldest first */
 	struct proxy_model *models;	/* (owned) */
+	struct strbuf line;		/* (owned) the access line in the making */
 	uint64_t next_id;
 	uint32_t salt;			/* of request ids */
 	uint64_t body_bytes;		/* held by all requests together */

@@ -10,7 +10,7 @@
 #include "proxy/proxy_priv.h"
 
 #define STARVE_TIME 10000	/* ms an upload waits for memory */
-#define SPLICE_ROOM 512		/* for what proxy_body_edit adds */
+#define SPLICE_ROOM 80		/* for what proxy_body_edit usually adds */
 
 /* life --------------------------------------------------------------------------------------------------------- */
 
@@ -452,7 +452,10 @@ txn_begin(struct proxy *p, struct http_req *req, const struct proxy_path *path)
 			return;
 		}
 		t->body.max = 0;
-		strbuf_room(&t->body, (size_t)h->content_length + SPLICE_ROOM);
+		/* To the byte, not the next power of two: there may be many. */
+		t->body.cap = (size_t)h->content_length + SPLICE_ROOM;
+		t->body.p = xmalloc(t->body.cap);
+		t->body.p[0] = '\0';
 	}
 	http_req_attach(req, &req_ops, t);
 }

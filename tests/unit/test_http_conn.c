@@ -449,6 +449,33 @@ test_times(void **state)
 }
 
 static void
+test_slow_body_and_reader(void **state)
+{
+	static char block[65536];
+	const struct http_limits lim = {
+		.max_head = 32768, .head_timeout = 10000, .idle_timeout = 75000, .max_connections = 100,
+		.body_grace = 100, .write_stall = 100,
+	};
+
+	(void)state;
+	http_server_set_limits(srv, &lim);
+	on_request = hold;
+	net_send(&a, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nab");
+	UNTIL(net_has(&a, "HTTP/1.1 408 "));
+	assert_int_equal(ngone, 1);
+	assert_int_equal(gone_why, HTTP_CLOSE_TIMEOUT);
+	UNTIL(net_ended(&a));
+	b = net_connect(port);
+	net_send(&b, "GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+	UNTIL(nheld == 2);
+	http_reply_start(held[1], 200, NULL, HTTP_LENGTH_CHUNKED);
+	while (http_reply_body(held[1], block, sizeof(block)) <= HTTP_HIGH_WATER)
+		;
+	UNTIL(ngone == 2);
+	assert_int_equal(gone_why, HTTP_CLOSE_TIMEOUT);
+}
+
+static void
 test_back_pressure(void **state)
 {
 	static char block[32768];
@@ -642,7 +669,7 @@ main(void)
 		T(test_keep_alive), T(test_byte_at_a_time), T(test_pipelining), T(test_continue),
 		T(test_collect_limit), T(test_head_and_bare), T(test_chunked_and_old), T(test_abort),
 		T(test_gone_while_waiting), T(test_gone_behind_data), T(test_gone_unattached), T(test_gone_mid_body),
-		T(test_bad), T(test_times), T(test_back_pressure), T(test_early_answer), T(test_pause),
+		T(test_bad), T(test_times), T(test_slow_body_and_reader), T(test_back_pressure), T(test_early_answer), T(test_pause),
 		T(test_max_connections), T(test_unix), T(test_drain), T(test_server_ends), T(test_tunnel),
 		T(test_out_of_descriptors),
 	};
