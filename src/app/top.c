@@ -15,6 +15,7 @@
 
 #define FRAME_MS 100	/* between frames */
 #define ECHO_MS 33	/* between frames after keys */
+#define GONE_MS 50	/* between looks at a core that is ending */
 
 struct top {
 	struct top_link l;
@@ -22,7 +23,7 @@ struct top {
 	struct ui *ui;
 	bool foreground;
 	struct watch keys;
-	struct timer draw, tick;
+	struct timer draw, tick, gone;
 	struct sigwatch sig[5];
 	uint64_t drawn_at;
 	uint64_t actions;		/* last action of the view that was told */
@@ -39,6 +40,12 @@ struct act {
 	enum ui_intent_kind kind;
 	uint64_t since;
 };
+
+static bool
+is_ending(const struct top *t)
+{
+	return t->l.ever_up && (t->stopping || (t->foreground && t->l.view.shutting_down));
+}
 
 static void
 draw(void *arg)
@@ -57,7 +64,8 @@ draw(void *arg)
 		snprintf(where, sizeof(where), "mai/%s.sock", t->o->name);
 		s.where = where;
 	}
-	s.link = l->up ? UI_LINK_UP : l->since == 0 ? UI_LINK_CONNECTING : UI_LINK_DOWN;
+	/* A core that was told to end may hang up: that is no news. */
+	s.link = l->up || is_ending(t) ? UI_LINK_UP : l->since == 0 ? UI_LINK_CONNECTING : UI_LINK_DOWN;
 	ui_draw(t->ui, &l->view, l->log, &s, now);
 	t->drawn_at = clock_ms();
 	ms = ui_next_tick(t->ui, &l->view, t->drawn_at);
@@ -92,6 +100,7 @@ leave(struct top *t, const char *how, const char *farewell)
 	watch_set(&t->keys, 0);
 	timer_stop(&t->draw);
 	timer_stop(&t->tick);
+	timer_stop(&t->gone);
 	top_link_leave(&t->l, how);
 }
 
@@ -167,8 +176,14 @@ obey(struct top *t, const struct ui_intent *in)
 	case UI_START_CORE:
 		start_core(t);
 		break;
+	case UI_KILL:
+		if (!t->l.up)
+			leave(t, "detach", "mai: left while the supervisor was ending");
+		else
+			call(t, in);
+		break;
 	default:
-		t->stopping = t->stopping || in->kind == UI_QUIT_STOP || in->kind == UI_KILL;
+		t->stopping = t->stopping || in->kind == UI_QUIT_STOP;
 		call(t, in);
 		break;
 	}
@@ -252,21 +267,43 @@ on_lines(void *arg)
 }
 
 static void
+retry(void *arg)
+{
+	client_watch_retry_now(arg);
+}
+
+static void
 on_link(void *arg, bool up)
 {
 	struct top *t = arg;
-	bool ending = t->stopping || (t->foreground && t->l.view.shutting_down);
 
 	if (t->spawned > 0 && waitpid(t->spawned, NULL, WNOHANG) != 0)
 		t->spawned = 0;
 	if (up)
 		ui_pending(t->ui, UI_START_CORE, false);
-	if (!up && t->l.gone && ending) {
-		leave(t, "detach", "mai: stopped");
-		return;
+	if (!up && is_ending(t)) {
+		if (t->l.gone)
+			timer_set(&t->gone, 0);
+		else if (t->l.tries == 1)
+			loop_defer(t->l.loop, retry, t->l.watch);
 	}
 	t->told = t->told && up;
 	want_frame(t, FRAME_MS);
+}
+
+/* The core has hung up for good: waits for its process, that is for its engines, to be gone. */
+static void
+on_gone(void *arg)
+{
+	struct top *t = arg;
+	pid_t pid = t->o->url == NULL ? (pid_t)t->l.core_pid : 0;
+
+	if (t->leaving)
+		return;
+	if (pid > 0 && kill(pid, 0) == 0)
+		timer_set(&t->gone, GONE_MS);
+	else
+		leave(t, "detach", "mai: stopped");
 }
 
 static int
@@ -311,6 +348,7 @@ top_run(const struct cmd_opts *o, const struct client_target *target, bool foreg
 	top_link_open(&t.l, target, foreground);
 	timer_init(&t.draw, t.l.loop, draw, &t);
 	timer_init(&t.tick, t.l.loop, on_tick, &t);
+	timer_init(&t.gone, t.l.loop, on_gone, &t);
 	watch_init(&t.keys, t.l.loop, STDIN_FILENO, on_keys, &t);
 	watch_set(&t.keys, LOOP_READ);
 	watch_signals(&t);
@@ -322,6 +360,8 @@ top_run(const struct cmd_opts *o, const struct client_target *target, bool foreg
 	watch_set(&t.keys, 0);
 	timer_stop(&t.draw);
 	timer_stop(&t.tick);
+	timer_stop(&t.gone);
+	loop_undefer(t.l.loop, t.l.watch);
 	for (size_t i = 0; i < ARRAY_LEN(t.sig); i++)
 		sigwatch_stop(&t.sig[i]);
 	top_link_close(&t.l);

@@ -8,9 +8,8 @@ import signal
 import subprocess
 import sys
 import time
-import traceback
 
-from term import Core, Term, until
+from term import Core, Term, alive, run, until
 from fake_core import GEMMA, QWEN
 
 TESTS = []
@@ -429,14 +428,6 @@ def lost_terminal(t):
     t.core.called(r'/bye \{"how":"hangup"\}')
 
 
-def alive(pid):
-    try:
-        with open("/proc/%d/stat" % pid, encoding="ascii") as f:
-            return f.read().rsplit(")", 1)[1].split()[0] not in "ZX"
-    except OSError:
-        return False
-
-
 @test
 def other_viewer(t):
     ready(t)
@@ -555,26 +546,5 @@ def unknown_key(t):
     t.gone("unknown key", 6000)
 
 
-def main():
-    mai = os.path.abspath(sys.argv[1])
-    wanted = [x for x in TESTS if len(sys.argv) < 3 or x.__name__ in sys.argv[2:]]
-    failed = 0
-    for fn in wanted:
-        t = Term(mai)
-        start = time.monotonic()
-        try:
-            fn(t)
-            print("ok   %-22s %.1f s" % (fn.__name__, time.monotonic() - start), flush=True)
-        except Exception:
-            failed += 1
-            print("FAIL %s" % fn.__name__)
-            traceback.print_exc(file=sys.stdout)
-            sys.stdout.flush()
-        finally:
-            t.close()
-    print("%d of %d passed" % (len(wanted) - failed, len(wanted)))
-    return 1 if failed else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(TESTS))

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -102,7 +103,7 @@ class Term:
     def up(self, cols, rows, cmd, env=None):
         """Runs a command line in a new terminal; its exit status ends up in the file rc."""
         extra = "".join("%s=%s " % kv for kv in (env or {}).items())
-        line = "%s%s; echo $? > %s/rc; stty -a > %s/stty; cat" % (
+        line = "trap : INT; %s%s; echo $? > %s/rc; stty -a > %s/stty; cat" % (
             "env " + extra if extra else "", cmd.replace("mai", self.mai, 1), self.dir, self.dir)
         self.tmux("new-session", "-d", "-x", str(cols), "-y", str(rows), "-s", "t", line)
         self.tmux("set", "-g", "status", "off")
@@ -168,3 +169,33 @@ class Term:
             self.core.stop()
         self.tmux("kill-server", check=False)
         shutil.rmtree(self.dir, ignore_errors=True)
+
+
+def alive(pid):
+    try:
+        with open("/proc/%d/stat" % pid, encoding="ascii") as f:
+            return f.read().rsplit(")", 1)[1].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
+def run(tests):
+    """Runs the tests named on the command line behind the program, or all; the exit status."""
+    mai = os.path.abspath(sys.argv[1])
+    wanted = [x for x in tests if len(sys.argv) < 3 or x.__name__ in sys.argv[2:]]
+    failed = 0
+    for fn in wanted:
+        t = Term(mai)
+        start = time.monotonic()
+        try:
+            fn(t)
+            print("ok   %-22s %.1f s" % (fn.__name__, time.monotonic() - start), flush=True)
+        except Exception:
+            failed += 1
+            print("FAIL %s" % fn.__name__)
+            traceback.print_exc(file=sys.stdout)
+            sys.stdout.flush()
+        finally:
+            t.close()
+    print("%d of %d passed" % (len(wanted) - failed, len(wanted)))
+    return 1 if failed else 0

@@ -1,0 +1,218 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
+"""The whole program in a terminal: `mai` with its core, guard and pretend engines. foreground.py MAI [TEST...]"""
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+from term import alive, run, until
+
+TESTS = []
+
+
+def test(fn):
+    TESTS.append(fn)
+    return fn
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def config(t, one="--ready-after 300", two="--ready-after 300", more=""):
+    engine = os.path.abspath("tests/fake/fake_engine")
+    with open(t.dir + "/mai.yaml", "w", encoding="utf-8") as f:
+        f.write("listen: 127.0.0.1:%d\ndefaultModel: one\n%smodels:\n" % (free_port(), more))
+        for name, args in (("one", one), ("two", two)):
+            f.write("  %s:\n    cmd: |\n      %s --port ${PORT} --model %s %s\n" % (name, engine, name, args))
+
+
+def start(t, cols=80, rows=24, args="", **kw):
+    config(t, **kw)
+    t.up(cols, rows, "mai -c %s/mai.yaml %s" % (t.dir, args))
+
+
+def cli(t, *args):
+    return subprocess.run([t.mai, *args], env=t.env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, encoding="utf-8", timeout=30)
+
+
+def children(t):
+    """Processes of this test's core: they carry its runtime directory in their environment."""
+    mark = ("XDG_RUNTIME_DIR=%s" % t.dir).encode()
+    out = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open("/proc/%s/environ" % pid, "rb") as f:
+                env = f.read().split(b"\0")
+            with open("/proc/%s/comm" % pid, encoding="ascii") as f:
+                comm = f.read().strip()
+        except OSError:
+            continue
+        if mark in env and (comm.startswith("mai") or comm.startswith("fake_engine")):
+            out.append(int(pid))
+    return out
+
+
+def nothing_left(t):
+    until(lambda: not children(t), 8000, lambda: "left: %s" % children(t))
+
+
+@test
+def quit_and_stop(t):
+    start(t)
+    t.see("RUNNING  one", 10000)
+    t.see("foreground")
+    t.keys("q")
+    t.see("The supervisor and its model run in this terminal")
+    time.sleep(0.2)
+    t.keys("s")
+    assert t.ended(10000) == 0
+    t.sane()
+    nothing_left(t)
+
+
+@test
+def interrupt_twice(t):
+    start(t)
+    t.see("RUNNING  one", 10000)
+    t.keys("C-c")
+    t.see("Quit mai")
+    time.sleep(0.2)
+    t.keys("C-c")
+    assert t.ended(10000) == 0
+    t.sane()
+    nothing_left(t)
+
+
+@test
+def detach_and_attach(t):
+    start(t)
+    t.see("RUNNING  one", 10000)
+    t.keys("q")
+    t.see("Quit mai")
+    time.sleep(0.2)
+    t.keys("d")
+    assert t.ended() == 0
+    t.sane()
+    assert "ready" in cli(t, "status").stdout
+    t.tmux("kill-server")
+    t.up(80, 24, "mai attach")
+    t.see("RUNNING  one")
+    t.see("attached")
+    assert cli(t, "shutdown").returncode == 0
+    nothing_left_but_view(t)
+
+
+def nothing_left_but_view(t):
+    until(lambda: len(children(t)) <= 2, 8000, lambda: "left: %s" % children(t))
+    t.see("LINK DOWN", 5000)
+    t.keys("q")
+    nothing_left(t)
+
+
+@test
+def hangup_stops(t):
+    start(t)
+    t.see("RUNNING  one", 10000)
+    t.tmux("kill-pane", "-t", "t", check=False)
+    nothing_left(t)
+
+
+@test
+def killed_view_keeps_serving(t):
+    start(t)
+    t.see("RUNNING  one", 10000)
+    pid = t.pid()
+    os.kill(pid, signal.SIGKILL)
+    until(lambda: not alive(pid), 2000, "alive")
+    time.sleep(0.5)
+    assert "ready" in cli(t, "status").stdout
+    assert cli(t, "shutdown").returncode == 0
+    nothing_left(t)
+
+
+@test
+def swap_by_key(t):
+    start(t)
+    t.see("RUNNING  one", 10000)
+    t.keys("m")
+    t.see("Swap model")
+    t.type("two")
+    t.see("1 of 2 shown")
+    time.sleep(0.2)
+    t.keys("Enter")
+    t.see("SWAPPING", 2000)
+    t.see("RUNNING  two", 10000)
+    t.see("swapped in")
+
+
+@test
+def crash_and_recover(t):
+    start(t)
+    t.see("RUNNING  one", 10000)
+    pid = int(re.search(r"pid (\d+)", t.grab()).group(1))
+    os.kill(pid, signal.SIGKILL)
+    t.see("BACKOFF", 1000)
+    t.see(r"retry in [0-9.]+s .* last: .*SIGKILL.* attempt 1/3")
+    t.keys("r")
+    t.see("STARTING", 1000)
+    t.see("RUNNING  one", 10000)
+
+
+@test
+def always_dies(t):
+    start(t, one="--exit-after 50 --exit-code 1 --spew 'RuntimeError: no metal here'", more="backoff: 0.1\n")
+    t.see("BACKOFF", 5000)
+    t.see("FAILED", 15000)
+    t.see("gave up after 3/3 attempts", 3000)
+    t.see("PAUSED at error|FOLLOW")
+    t.keys("s")
+    t.see("STARTING|BACKOFF", 3000)
+
+
+@test
+def flood_of_the_engine(t):
+    start(t, one="--flood 20000")
+    t.see("RUNNING  one", 10000)
+    time.sleep(1)
+    t.keys("f")
+    t.see("PAUSED", 1500)
+    t.keys("m")
+    t.see("Swap model", 1500)
+
+
+@test
+def plain_foreground(t):
+    start(t, args="--plain")
+    t.see("one ready", 10000)
+    t.keys("C-c")
+    assert t.ended(10000) == 0
+    nothing_left(t)
+
+
+def close(t):
+    cli(t, "shutdown")
+
+
+def tidy(fn):
+    """However a test ends, its core does too."""
+    def wrapped(t):
+        try:
+            fn(t)
+        finally:
+            if children(t):
+                close(t)
+                until(lambda: len(children(t)) <= 2, 8000, "the core does not end")
+    wrapped.__name__ = fn.__name__
+    return wrapped
+
+
+if __name__ == "__main__":
+    sys.exit(run([tidy(x) for x in TESTS]))
