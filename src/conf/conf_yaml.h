@@ -99,6 +99,10 @@ char *conf_node_expand(struct reader *r, yaml_node_t *n, const char *what, bool 
 
 /* Reads one value into what the key stands for. */
 void conf_value_set(struct reader *r, const struct keydef *k, yaml_node_t *n);
+/* The same for those that are no single value. */
+void conf_value_list(struct reader *r, const struct keydef *k, yaml_node_t *n);
+/* Where the key's value goes; NULL: a function of its own knows. */
+void *conf_value_target(struct reader *r, const struct keydef *k);
 /* As JSON, owned by the caller, or NULL with a message. */
 char *conf_value_json(struct reader *r, yaml_node_t *n);
 /* Also finds cycles and unknown names in those that nobody uses. */

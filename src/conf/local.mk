@@ -16,6 +16,6 @@ libconf_a_SOURCES = \
 	src/conf/conf_path.c \
 	src/conf/conf_resolve.c \
 	src/conf/conf_split.c \
-	src/conf/conf_value.c \
+	src/conf/conf_value.c src/conf/conf_value_list.c \
 	src/conf/conf_yaml.c src/conf/conf_yaml.h \
 	src/conf/conf_yaml_model.c

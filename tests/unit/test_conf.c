@@ -2,6 +2,7 @@
  * Words, kinds, what a command becomes, models by name, models found on disk. */
 #include "unit.h"
 
+#include <regex.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -132,6 +133,54 @@ test_kinds(void **state)
 	assert_streq(conf_kind_find("mlx")->name, "mlx_lm");
 	assert_null(conf_kind_find("ollama"));
 	assert_null(conf_kind_find(NULL));
+}
+
+/* The first of the patterns that fits, or NULL; fails on one that does not compile. */
+static const char *
+first_match(const char *const *patterns, const char *line)
+{
+	const char *found = NULL;
+
+	for (; patterns != NULL && *patterns != NULL; patterns++) {
+		regex_t re;
+
+		if (regcomp(&re, *patterns, REG_EXTENDED) != 0)
+			fail_msg("%s does not compile", *patterns);
+		if (found == NULL && regexec(&re, line, 0, NULL, 0) == 0)
+			found = *patterns;
+		regfree(&re);
+	}
+	return found;
+}
+
+static void
+test_patterns(void **state)
+{
+	const struct conf_kind *mlx = conf_kind_find("mlx_lm"), *llama = conf_kind_find("llama-server");
+	const char *line = "2026-01-01 10:00:00,123 - ERROR - mlx_lm.server generation thread died: Repo id must be in the "
+			   "form 'repo_name' or 'namespace/repo_name': '/no/such'.";
+
+	(void)state;
+	for (size_t i = 0; i < conf_nkinds; i++) {
+		const struct conf_kind *k = &conf_kinds[i];
+		const char *const *lists[] = {k->progress, k->cause, k->fatal, k->permanent, k->noise};
+
+		for (size_t j = 0; j < ARRAY_LEN(lists); j++)
+			assert_null(first_match(lists[j], "all is well"));
+	}
+	assert_non_null(first_match(mlx->fatal, line));
+	assert_non_null(first_match(mlx->permanent, line));
+	assert_non_null(first_match(mlx->cause, line));
+	assert_non_null(first_match(mlx->fatal, "Exception in thread Thread-1 (_generate):"));
+	assert_non_null(first_match(mlx->fatal, "OSError: [Errno 98] Address already in use"));
+	assert_non_null(first_match(mlx->cause, "RuntimeError: [metal::malloc] attempting to allocate 68.2 GB"));
+	assert_non_null(first_match(mlx->noise, "127.0.0.1 - - [01/Jan/2026 10:00:00] \"GET /v1/models HTTP/1.1\" 200 -"));
+	assert_null(first_match(mlx->noise, "127.0.0.1 - - [x] \"POST /v1/chat/completions HTTP/1.1\" 200 -"));
+	assert_non_null(first_match(mlx->progress, "Fetching 9 files:  44%|####      | 4/9 [00:10<00:12]"));
+	assert_non_null(first_match(llama->cause, "0.00.1 E srv  main: exiting due to model loading error"));
+	assert_non_null(first_match(llama->permanent, "error: invalid argument: --x"));
+	assert_non_null(first_match(llama->cause, "couldn't bind HTTP server socket, hostname: 127.0.0.1, port: 1"));
+	assert_null(first_match(llama->permanent, "exiting due to model loading error"));
 }
 
 /* Everything that follows from a command, in one line. */
@@ -350,6 +399,7 @@ main(void)
 		cmocka_unit_test(test_split),
 		cmocka_unit_test(test_argv),
 		cmocka_unit_test(test_kinds),
+		cmocka_unit_test(test_patterns),
 		cmocka_unit_test(test_resolve),
 		cmocka_unit_test(test_model),
 		cmocka_unit_test(test_directories),
