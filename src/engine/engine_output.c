@@ -19,20 +19,18 @@
 #define FLOOD_WAIT 20
 #define FLOOD_WAIT_SMALL 2	/* the system's pipe holds little: the engine must not wait for us */
 #define BUDGET_MAX (4u << 20)
-#define BUDGET_PER_MS 1049	/* 1 MiB/s */
+#define BUDGET_PER_MS 524	/* half a MiB/s */
 #define FLOOD_KEEP 4096
 #define LINE_MAX_BYTES (64 * 1024)
 #define LIVE_MS 100
 #define LIVE_BYTES 1024
 #define END_MS 1000
-#define TRIP_MS 150
 #define TAIL_BYTES 1024
 #define ERR_BYTES 512
 
 static void on_drain(void *arg);
 static void on_live(void *arg);
 static void on_end(void *arg);
-static void on_trip(void *arg);
 
 void
 engine_output_kind(struct engine *e)
@@ -65,7 +63,7 @@ engine_output_init(struct engine *e)
 	timer_init(&l->drain, e->env->loop, on_drain, e);
 	timer_init(&l->live, e->env->loop, on_live, e);
 	timer_init(&l->end, e->env->loop, on_end, e);
-	timer_init(&l->trip, e->env->loop, on_trip, e);
+	timer_init(&l->trip, e->env->loop, engine_on_trip, e);
 	l->tail.size = ENGINE_TAIL;
 	l->errs.size = ENGINE_ERRS;
 	engine_output_kind(e);
@@ -442,78 +440,4 @@ engine_output_fini(struct engine *e)
 	policy_patterns_free(&l->fatal);
 	policy_patterns_free(&l->perm);
 	policy_patterns_free(&l->noise);
-}
-
-/* Last words ------------------------------------------------------------------------------------------------------ */
-
-void
-engine_output_cause(const struct engine *e, char *out, size_t size)
-{
-	const char *lines[ENGINE_TAIL + ENGINE_ERRS], *c;
-	size_t n = engine_lines_get(&e->log.errs, lines);
-
-	n += engine_lines_get(&e->log.tail, lines + n);
-	c = policy_cause(e->log.cause, lines, n);
-	snprintf(out, size, "%s", c == NULL ? "" : c);
-}
-
-char *
-engine_output_tail(const struct engine *e)
-{
-	const char *lines[ENGINE_TAIL];
-	size_t n = engine_lines_get(&e->log.tail, lines);
-	struct strbuf b = STRBUF_INIT;
-
-	if (n == 0)
-		return NULL;
-	for (size_t i = 0; i < n; i++) {
-		if (i > 0)
-			strbuf_putc(&b, '\n');
-		strbuf_puts(&b, lines[i]);
-	}
-	return strbuf_take(&b);
-}
-
-void
-engine_output_trip(struct engine *e, const char *line)
-{
-	struct engine_log *l = &e->log;
-
-	if (l->trip_line[0] != '\0')
-		return;
-	snprintf(l->trip_line, sizeof(l->trip_line), "%s", line);
-	timer_set(&l->trip, TRIP_MS);
-}
-
-void
-engine_output_stop_trip(struct engine *e)
-{
-	timer_stop(&e->log.trip);
-	e->log.trip_line[0] = '\0';
-}
-
-static void
-on_trip(void *arg)
-{
-	struct engine *e = arg;
-	struct engine_log *l = &e->log;
-	struct policy_verdict v;
-	bool starting = e->info.state == ENGINE_STARTING;
-	struct policy_end end = {
-		.status = 1 << 8, .was_ready = true, .starting = starting, .port_line = l->port_line,
-		.port_fixed = e->port_fixed, .repicks = e->repicks, .permanent = l->permanent,
-	};
-	char cause[512];
-
-	if (e->pid == 0)
-		return;
-	engine_output_cause(e, cause, sizeof(cause));
-	if (cause[0] == '\0')
-		snprintf(cause, sizeof(cause), "%s", l->trip_line);
-	end.cause = cause;
-	policy_judge(&end, &v);
-	if (v.reason == REASON_CRASH && !starting)
-		v.reason = REASON_WEDGED;
-	snprintf(v.text, sizeof(v.text), "alive, but it says that it cannot work");
-	engine_dead(e, &v, cause);
 }

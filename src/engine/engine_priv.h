@@ -156,6 +156,11 @@ int engine_spawn(struct engine *e, struct policy_verdict *v, char *cause, size_t
 /* Reads the errno of a failed execve if it is there, and closes the pipe. */
 void engine_spawn_settle(struct engine *e);
 
+/* engine_command.c: both owned by the caller. */
+char **engine_command_env(const struct engine *e);
+/* As execvp looks, but before the fork. NULL with errno. */
+char *engine_command_find(const char *name, char *const *env);
+
 /* engine_stop.c */
 void engine_term(struct engine *e);
 void engine_kill_everything(struct engine *e);
@@ -178,6 +183,10 @@ void engine_output_fini(struct engine *e);
 void engine_output_start(struct engine *e, int out, int err);
 /* The leader is dead: reads what is there; the pipes close within a second. */
 void engine_output_ended(struct engine *e);
+/* Patterns for the kind of e->m. */
+void engine_output_kind(struct engine *e);
+
+/* engine_words.c */
 void engine_output_stop_trip(struct engine *e);
 /* Makes line the reason to take it for dead, after a moment. */
 void engine_output_trip(struct engine *e, const char *line);
@@ -185,8 +194,7 @@ void engine_output_trip(struct engine *e, const char *line);
 void engine_output_cause(const struct engine *e, char *out, size_t size);
 /* The last lines, joined by newlines; owned by the caller; NULL when there are none. */
 char *engine_output_tail(const struct engine *e);
-/* Patterns for the kind of e->m. */
-void engine_output_kind(struct engine *e);
+void engine_on_trip(void *arg);
 
 /* engine_lines.c */
 void engine_lines_add(struct engine_lines *l, const char *s, size_t n, size_t max);

@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <unistd.h>
 #ifdef HAVE_SYS_PRCTL_H
 #include <sys/prctl.h>
@@ -22,8 +21,6 @@
 
 #define CHILD_OOM_STEP 300
 
-extern char **environ;
-
 /* What the child needs, ready to use. */
 struct plan {
 	char *path;	/* (owned) */
@@ -34,98 +31,6 @@ struct plan {
 	pid_t parent;
 	char oom[16];	/* "" where it cannot be said */
 };
-
-static bool
-var_is(const char *entry, const char *name)
-{
-	size_t n = strlen(name);
-
-	return strncmp(entry, name, n) == 0 && entry[n] == '=';
-}
-
-static bool
-var_in(char *const *vars, const char *name)
-{
-	for (; vars != NULL && *vars != NULL; vars++)
-		if (var_is(*vars, name))
-			return true;
-	return false;
-}
-
-/* Whether an inherited variable is left out: our secrets, our own mark, and what the model sets itself. */
-static bool
-is_dropped(const struct engine *e, const char *entry)
-{
-	size_t n = strcspn(entry, "=");
-	char name[256];
-
-	if (n == 0 || n >= sizeof(name))
-		return false;
-	memcpy(name, entry, n);
-	name[n] = '\0';
-	if (strcmp(name, "MAI_KEY") == 0 || strcmp(name, "MAI_ENGINE") == 0 || var_in(e->m->env, name))
-		return true;
-	for (char **s = e->conf->secret_env; s != NULL && *s != NULL; s++)
-		if (strcmp(*s, name) == 0)
-			return true;
-	return false;
-}
-
-static char **
-make_env(const struct engine *e)
-{
-	size_t n = strv_len(environ), own = strv_len(e->m->env), k = 0;
-	char **env = xcalloc(n + own + 3, sizeof(*env));
-
-	for (size_t i = 0; i < n; i++)
-		if (!is_dropped(e, environ[i]))
-			env[k++] = xstrdup(environ[i]);
-	for (size_t i = 0; i < own; i++)
-		env[k++] = xstrdup(e->m->env[i]);
-	if (!var_in(env, "PYTHONUNBUFFERED"))
-		env[k++] = xstrdup("PYTHONUNBUFFERED=1");
-	env[k++] = xasprintf("MAI_ENGINE=%s", e->mark);
-	return env;
-}
-
-static const char *
-env_get(char *const *env, const char *name)
-{
-	for (; *env != NULL; env++)
-		if (var_is(*env, name))
-			return strchr(*env, '=') + 1;
-	return NULL;
-}
-
-/* As execvp looks, but before the fork. NULL with errno. */
-static char *
-find_command(const char *name, char *const *env)
-{
-	const char *path = env_get(env, "PATH");
-	int why = ENOENT;
-
-	if (strchr(name, '/') != NULL)
-		return xstrdup(name);
-	if (path == NULL || *path == '\0')
-		path = "/usr/local/bin:/usr/bin:/bin";
-	for (;; path++) {
-		size_t n = strcspn(path, ":");
-		char *file = n == 0 ? xasprintf("./%s", name) : xasprintf("%.*s/%s", (int)n, path, name);
-		struct stat st;
-
-		if (stat(file, &st) == 0 && S_ISREG(st.st_mode)) {
-			if (access(file, X_OK) == 0)
-				return file;
-			why = EACCES;
-		}
-		free(file);
-		path += n;
-		if (*path == '\0')
-			break;
-	}
-	errno = why;
-	return NULL;
-}
 
 /* Both ends close on exec; the child's end is moved out of the way of 0 to 3. */
 static int
@@ -379,9 +284,9 @@ static int
 make_plan(struct engine *e, struct plan *p, struct policy_verdict *v, char *cause, size_t size)
 {
 	p->argv = e->argv;
-	p->env = make_env(e);
+	p->env = engine_command_env(e);
 	p->parent = getpid();
-	p->path = find_command(e->argv[0], p->env);
+	p->path = engine_command_find(e->argv[0], p->env);
 	if (p->path == NULL) {
 		snprintf(cause, size, "%s: %s", e->argv[0], errno == ENOENT ? "command not found" : strerror(errno));
 		return refuse(v, VERDICT_FATAL, REASON_EXEC_FAILED, "cannot run it");

@@ -1,6 +1,7 @@
 noinst_LIBRARIES += libengine.a
 libengine_a_SOURCES = \
 	src/engine/engine.c src/engine/engine.h src/engine/engine_priv.h \
+	src/engine/engine_command.c \
 	src/engine/engine_env.c \
 	src/engine/engine_exit.c \
 	src/engine/engine_fsm.c src/engine/engine_fsm.h \
@@ -14,4 +15,5 @@ libengine_a_SOURCES = \
 	src/engine/engine_spawn.c \
 	src/engine/engine_state.c \
 	src/engine/engine_stop.c \
-	src/engine/engine_text.c
+	src/engine/engine_text.c \
+	src/engine/engine_words.c

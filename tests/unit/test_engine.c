@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -394,6 +395,28 @@ test_exec_errors(void **state)
 	expect_permanent(REASON_EXEC_FAILED, path);
 	assert_non_null(strstr(engine_info(t.e)->last_exit->text, "interpreter"));
 	unlink(path);
+}
+
+/* No descriptors left: told, tried again by schedule, and well as soon as there are some. */
+static void
+test_spawn_refused(void **state)
+{
+	struct rlimit before, few;
+
+	(void)state;
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	few = before;
+	few.rlim_cur = (rlim_t)t.guard[1] + 2;
+	engine_with("");
+	t.m.backoff = 100;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+	engine_start(t.e, REASON_USER, true);
+	UNTIL_STATE(ENGINE_BACKOFF);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	assert_int_equal(engine_info(t.e)->reason, REASON_EXEC_FAILED);
+	assert_int_equal(engine_info(t.e)->attempt, 1);
+	assert_non_null(strstr(engine_info(t.e)->last_exit->cause, "Too many open files"));
+	UNTIL_STATE(ENGINE_READY);
 }
 
 static void
@@ -882,7 +905,7 @@ main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		T(test_ready_and_stop), T(test_clean_child), T(test_crash_loop), T(test_backoff_delays),
-		T(test_kill_recovers), T(test_stable_resets), T(test_exec_errors), T(test_exit_2), T(test_missing_model),
+		T(test_kill_recovers), T(test_stable_resets), T(test_exec_errors), T(test_spawn_refused), T(test_exit_2), T(test_missing_model),
 		T(test_fixed_port_busy), T(test_stranger), T(test_lost_race), T(test_ignores_term), T(test_group_stop),
 		T(test_setsid_stop), T(test_pipe_held), T(test_drain), T(test_restart), T(test_never_ready),
 		T(test_start_timeout), T(test_canary), T(test_zombie), T(test_zombie_missing_model), T(test_output),
