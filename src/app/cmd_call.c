@@ -113,8 +113,7 @@ cmd_error_text(struct strbuf *out, int status, const char *answer, size_t n)
 	else
 		strbuf_printf(out, "the supervisor answers %d", status);
 	put_ids(out, json_get(j, "models"));
-	put_ids(out, json_get(j, "ids"));
-	if (cause != NULL && *cause != '\0' && (text == NULL || strstr(text, cause) == NULL))
+	if (cause != NULL && *cause != '\0' && json_get(j, "models") == NULL && (text == NULL || strstr(text, cause) == NULL))
 		strbuf_printf(out, ": %s", cause);
 	cJSON_Delete(j);
 }

@@ -47,7 +47,7 @@ put_starting(struct strbuf *out, const struct view_engine *e, uint64_t now, bool
 		put_bar(out, e, elapsed, utf8);
 		strbuf_printf(out, "  %s", t);
 	}
-	if (e->usual_ms != 0) {
+	if (e->usual_ms >= 500) {
 		text_duration(t, sizeof(t), e->usual_ms, true);
 		strbuf_printf(out, ", usually %s", t);
 	}

@@ -155,6 +155,8 @@ put_last_exit(struct strbuf *out, const cJSON *s)
 	if (text != NULL) {
 		strbuf_printf(out, "  %-10s ", "last exit");
 		put_clean(out, text);
+		if (json_bool(x, "expected", false))
+			strbuf_puts(out, ", as asked for");
 		if (up >= 0 && strstr(text, " after ") == NULL) {
 			seconds(t, sizeof(t), up);
 			strbuf_printf(out, ", after %s", t);
