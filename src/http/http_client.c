@@ -2,48 +2,18 @@
  * Exchanges with an engine over pooled connections. */
 #include "http/http_client.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/un.h>
-#include <unistd.h>
+#include <sys/socket.h>
 
 #include "base/clock.h"
 #include "base/xmalloc.h"
 #include "http/http_body.h"
 #include "http/http_out.h"
-#include "http/http_parse.h"
-#include "http/http_priv.h"
+#include "http/http_pool.h"
 
-#define IDLE_TIME 4000			/* ms; engines close after 5 s */
-#define MAX_IDLE 256
 #define MAX_HEAD (64 * 1024)
-
-struct upconn {
-	struct http_pool *pool;
-	struct upconn *prev, *next;	/* in pool->idle (newest first) or pool->active */
-	struct http_xfer *x;		/* NULL: idle */
-	int fd;
-	bool idle, dead;
-	bool no_keep;			/* its generation was dropped */
-	uint64_t generation, idle_since;
-	struct sockaddr_storage addr;
-	socklen_t addr_len;
-	struct watch w;
-};
-
-struct http_pool {
-	struct loop *loop;
-	struct upconn *idle, *oldest;	/* (owned) */
-	struct upconn *active;		/* (owned) */
-	size_t nidle;
-	struct timer t;			/* set while there are idle ones */
-	struct http_parser parser;	/* for heads that come in one piece */
-	struct http_head head;
-};
 
 struct http_xfer {
 	struct http_pool *pool;
@@ -69,240 +39,6 @@ static void on_upstream(void *arg, int what);
 static void start_fresh(struct http_xfer *x);
 static void send_request(struct http_xfer *x);
 
-int
-http_target_set(struct http_target *t, const char *host, int port)
-{
-	memset(t, 0, sizeof(*t));
-	t->connect_timeout = 5000;
-	if (strncmp(host, "unix:", 5) == 0) {
-		struct sockaddr_un *u = (struct sockaddr_un *)&t->addr;
-		size_t n = strlen(host + 5);
-
-		if (n == 0 || n >= sizeof(u->sun_path))
-			return -1;
-		u->sun_family = AF_UNIX;
-		memcpy(u->sun_path, host + 5, n + 1);
-		t->addr_len = sizeof(*u);
-		return 0;
-	}
-	if (port < 0 || port > 65535)
-		return -1;
-	struct sockaddr_in *a = (struct sockaddr_in *)&t->addr;
-	struct sockaddr_in6 *a6 = (struct sockaddr_in6 *)&t->addr;
-	char bare[INET6_ADDRSTRLEN];
-	size_t n = strlen(host);
-
-	if (inet_pton(AF_INET, host, &a->sin_addr) == 1) {
-		a->sin_family = AF_INET;
-		a->sin_port = htons((uint16_t)port);
-		t->addr_len = sizeof(*a);
-		return 0;
-	}
-	if (n >= 2 && host[0] == '[' && host[n - 1] == ']') {
-		host++;
-		n -= 2;
-	}
-	if (n >= sizeof(bare))
-		return -1;
-	memcpy(bare, host, n);
-	bare[n] = '\0';
-	if (inet_pton(AF_INET6, bare, &a6->sin6_addr) != 1)
-		return -1;
-	a6->sin6_family = AF_INET6;
-	a6->sin6_port = htons((uint16_t)port);
-	t->addr_len = sizeof(*a6);
-	return 0;
-}
-
-/* connections -------------------------------------------------------------------------------------------------- */
-
-static void
-unlink_conn(struct upconn *c)
-{
-	struct http_pool *p = c->pool;
-
-	if (c->prev != NULL)
-		c->prev->next = c->next;
-	else if (c->idle)
-		p->idle = c->next;
-	else
-		p->active = c->next;
-	if (c->next != NULL)
-		c->next->prev = c->prev;
-	else if (c->idle)
-		p->oldest = c->prev;
-	if (c->idle)
-		p->nidle--;
-	c->prev = c->next = NULL;
-}
-
-static void
-link_conn(struct upconn *c, bool idle)
-{
-	struct http_pool *p = c->pool;
-	struct upconn **head = idle ? &p->idle : &p->active;
-
-	c->idle = idle;
-	c->prev = NULL;
-	c->next = *head;
-	if (*head != NULL)
-		(*head)->prev = c;
-	*head = c;
-	if (idle) {
-		if (c->next == NULL)
-			p->oldest = c;
-		p->nidle++;
-	}
-}
-
-static void
-close_conn(struct upconn *c)
-{
-	if (c->dead)
-		return;
-	c->dead = true;
-	unlink_conn(c);
-	watch_set(&c->w, 0);
-	close(c->fd);
-	loop_defer(c->pool->loop, free, c);
-}
-
-static void
-on_pool_timer(void *arg)
-{
-	struct http_pool *p = arg;
-	uint64_t now = clock_ms();
-
-	while (p->oldest != NULL && now - p->oldest->idle_since >= IDLE_TIME)
-		close_conn(p->oldest);
-	if (p->oldest != NULL)
-		timer_set(&p->t, p->oldest->idle_since + IDLE_TIME - now);
-}
-
-/* The exchange is over: its connection waits for the next one, if that is safe. */
-static void
-release_conn(struct upconn *c, bool keep)
-{
-	struct http_pool *p = c->pool;
-
-	c->x = NULL;
-	if (!keep || c->no_keep || c->generation == 0) {
-		close_conn(c);
-		return;
-	}
-	unlink_conn(c);
-	link_conn(c, true);
-	c->idle_since = clock_ms();
-	watch_set(&c->w, LOOP_READ);
-	if (!timer_armed(&p->t))
-		timer_set(&p->t, IDLE_TIME);
-	if (p->nidle > MAX_IDLE)
-		close_conn(p->oldest);
-}
-
-static struct upconn *
-take_idle(struct http_pool *p, const struct http_target *t)
-{
-	for (struct upconn *c = p->idle; c != NULL; c = c->next) {
-		if (c->generation != t->generation || c->addr_len != t->addr_len ||
-		    memcmp(&c->addr, &t->addr, t->addr_len) != 0)
-			continue;
-		unlink_conn(c);
-		link_conn(c, false);
-		return c;
-	}
-	return NULL;
-}
-
-static int
-new_socket(int family)
-{
-#if defined(SOCK_NONBLOCK) && defined(SOCK_CLOEXEC)
-	return socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-#else
-	int fd = socket(family, SOCK_STREAM, 0);
-
-	if (fd >= 0 && http_fd_setup(fd) < 0) {
-		close(fd);
-		return -1;
-	}
-	return fd;
-#endif
-}
-
-/* NULL with errno. */
-static struct upconn *
-open_conn(struct http_pool *p, const struct http_target *t)
-{
-	int fd = new_socket(t->addr.ss_family);
-	struct upconn *c;
-
-	if (fd < 0)
-		return NULL;
-	if (t->addr.ss_family != AF_UNIX)
-		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
-	if (connect(fd, (const struct sockaddr *)&t->addr, t->addr_len) != 0 && errno != EINPROGRESS &&
-	    errno != EINTR) {
-		int err = errno;
-
-		close(fd);
-		errno = err;
-		return NULL;
-	}
-	c = xcalloc(1, sizeof(*c));
-	c->pool = p;
-	c->fd = fd;
-	c->generation = t->keep_alive ? t->generation : 0;
-	c->addr = t->addr;
-	c->addr_len = t->addr_len;
-	watch_init(&c->w, p->loop, fd, on_upstream, c);
-	link_conn(c, false);
-	return c;
-}
-
-struct http_pool *
-http_pool_new(struct loop *l)
-{
-	struct http_pool *p = xcalloc(1, sizeof(*p));
-
-	p->loop = l;
-	timer_init(&p->t, l, on_pool_timer, p);
-	return p;
-}
-
-void
-http_pool_free(struct http_pool **pp)
-{
-	struct http_pool *p = *pp;
-
-	if (p == NULL)
-		return;
-	while (p->idle != NULL)
-		close_conn(p->idle);
-	timer_stop(&p->t);
-	free(p);
-	*pp = NULL;
-}
-
-void
-http_pool_drop(struct http_pool *p, uint64_t generation)
-{
-	for (struct upconn *c = p->idle, *next; c != NULL; c = next) {
-		next = c->next;
-		if (c->generation == generation)
-			close_conn(c);
-	}
-	for (struct upconn *c = p->active; c != NULL; c = c->next)
-		if (c->generation == generation)
-			c->no_keep = true;
-}
-
-size_t
-http_pool_idle(const struct http_pool *p)
-{
-	return p->nidle;
-}
-
 /* exchanges ---------------------------------------------------------------------------------------------------- */
 
 static void
@@ -326,7 +62,7 @@ retire(struct http_xfer *x, bool keep)
 	x->c = NULL;
 	timer_stop(&x->connect_t);
 	if (c != NULL)
-		release_conn(c, keep);
+		pool_release(c, keep);
 	loop_undefer(x->pool->loop, x);
 	loop_defer(x->pool->loop, free_xfer, x);
 }
@@ -378,7 +114,7 @@ broke(struct http_xfer *x, enum http_close why)
 		x->retried = true;
 		x->reused = false;
 		x->c = NULL;
-		release_conn(c, false);
+		pool_release(c, false);
 		x->req[0] = x->whole[0];
 		x->req[1] = x->whole[1];
 		x->sent = x->blocked = false;
@@ -408,7 +144,7 @@ static void
 start_fresh(struct http_xfer *x)
 {
 	x->connected = false;
-	x->c = open_conn(x->pool, &x->target);
+	x->c = pool_open(x->pool, &x->target, on_upstream);
 	if (x->c == NULL) {
 		fail_later(x, close_of_errno(errno));
 		return;
@@ -479,7 +215,7 @@ http_xfer_start(struct http_pool *p, const struct http_target *t, const char *he
 	x->whole[1] = x->req[1] = (struct iovec){(void *)(uintptr_t)body, nbody};
 	timer_init(&x->connect_t, p->loop, on_connect_timer, x);
 	if (t->keep_alive && t->generation != 0)
-		x->c = take_idle(p, t);
+		x->c = pool_take(p, t);
 	if (x->c == NULL) {
 		start_fresh(x);
 		return x;
@@ -727,7 +463,7 @@ on_upstream(void *arg, int what)
 	if (c->dead)
 		return;
 	if (c->x == NULL) {
-		close_conn(c);
+		pool_close(c);
 		return;
 	}
 	if (what == LOOP_WRITE)

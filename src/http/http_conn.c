@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC
- * The server's side of a connection: its life, its input and its clocks. Output is http_reply.c. */
+ * The server's side of a connection: its life and its clocks. Input is http_input.c, output http_reply.c. */
 #include "http/http_conn.h"
 
 #include <arpa/inet.h>
@@ -16,14 +16,7 @@
 
 #define BODY_RATE 1024			/* bytes a second a body must come with */
 #define LINGER_TIME 3000
-#define LINGER_BYTES (64u << 20)
 #define PEEK_TIME 250			/* ms between looks where LOOP_CLOSED does not work */
-
-struct http_collect {
-	struct strbuf b;	/* (owned) */
-	void (*done)(void *, struct http_req *, const char *, size_t);
-	void *arg;
-};
 
 #define CLOSE_TEXT(id, text) text,
 static const char *const close_texts[] = {HTTP_CLOSES(CLOSE_TEXT)};
@@ -36,7 +29,6 @@ http_close_text(enum http_close c)
 
 /* life --------------------------------------------------------------------------------------------------------- */
 
-static void on_conn(void *arg, int what);
 static void on_conn_timer(void *arg);
 
 static void
@@ -93,7 +85,7 @@ conn_new(struct http_listener *lst, int fd, const struct sockaddr_storage *addr)
 		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
 	else
 		c->uid = peer_uid(fd);
-	watch_init(&c->w, s->loop, fd, on_conn, c);
+	watch_init(&c->w, s->loop, fd, conn_event, c);
 	timer_init(&c->t, s->loop, on_conn_timer, c);
 	c->prev = s->last;
 	if (s->last != NULL)
@@ -146,8 +138,6 @@ req_gone(struct http_conn *c, enum http_close why)
 	conn_req_free(req);
 }
 
-static void on_kick(void *arg);
-
 void
 conn_close(struct http_conn *c, enum http_close why)
 {
@@ -186,7 +176,7 @@ conn_kick(struct http_conn *c)
 	if (c->kicked || c->state == CONN_DEAD)
 		return;
 	c->kicked = true;
-	loop_defer(c->srv->loop, on_kick, c);
+	loop_defer(c->srv->loop, conn_kicked, c);
 }
 
 void
@@ -283,9 +273,8 @@ conn_arm(struct http_conn *c)
 	}
 }
 
-/* The request cannot go on: its owner hears why, the client gets a status where none was sent. */
-static void
-req_fail(struct http_conn *c, int status, const char *text, enum http_close why)
+void
+conn_req_fail(struct http_conn *c, int status, const char *text, enum http_close why)
 {
 	bool started = c->req->started;
 
@@ -317,494 +306,9 @@ on_conn_timer(void *arg)
 	if (c->blocked && now >= c->stalled + c->srv->lim.write_stall)
 		conn_close(c, HTTP_CLOSE_TIMEOUT);
 	else if (c->state == CONN_BODY)
-		req_fail(c, 408, "the request body comes too slowly", HTTP_CLOSE_TIMEOUT);
+		conn_req_fail(c, 408, "the request body comes too slowly", HTTP_CLOSE_TIMEOUT);
 	else if (c->state == CONN_HEAD && c->mid_head)
 		conn_error(c, 408, "the request head did not come in time");
 	else
 		conn_close(c, HTTP_CLOSE_TIMEOUT);
-}
-
-/* input -------------------------------------------------------------------------------------------------------- */
-
-static void
-rebase(struct http_str *s, const char *from, size_t n, const char *to)
-{
-	if (s->p >= from && s->p <= from + n)
-		s->p = to + (s->p - from);
-}
-
-/* A request of its own memory from the head just parsed out of p[0..n). */
-static struct http_req *
-req_new(struct http_conn *c, const char *p, size_t n)
-{
-	const struct http_head *h = &c->srv->head;
-	size_t fixed = offsetof(struct http_req, head) + offsetof(struct http_head, fields);
-	size_t nfields = h->nfields * sizeof(h->fields[0]);
-	struct http_req *req = xmalloc(fixed + nfields + n + 1);
-	char *text = (char *)req + fixed + nfields;
-
-	memset(req, 0, fixed);
-	memcpy(&req->head, h, offsetof(struct http_head, fields) + nfields);
-	memcpy(text, p, n);
-	text[n] = '\0';
-	rebase(&req->head.method, p, n, text);
-	rebase(&req->head.target, p, n, text);
-	rebase(&req->head.host, p, n, text);
-	for (size_t i = 0; i < h->nfields; i++) {
-		rebase(&req->head.fields[i].name, p, n, text);
-		rebase(&req->head.fields[i].value, p, n, text);
-	}
-	req->loop = c->srv->loop;
-	req->c = c;
-	req->since = clock_ms();
-	return req;
-}
-
-static void
-begin_request(struct http_conn *c, const char *p, size_t n)
-{
-	struct http_req *req = req_new(c, p, n);
-	const char *why = "bad request target";
-
-	c->mid_head = false;
-	if (http_str_eq(req->head.method, "CONNECT") || http_str_eq(req->head.method, "TRACE")) {
-		conn_req_free(req);
-		conn_error(c, 501, "the method is not implemented");
-		return;
-	}
-	if (http_url_parse(req->head.target, &req->url, &why) < 0) {
-		conn_req_free(req);
-		conn_error(c, 400, why);
-		return;
-	}
-	http_body_init(&req->body, &req->head);
-	req->body_done = req->head.framing == HTTP_BODY_NONE ||
-	    (req->head.framing == HTTP_BODY_LENGTH && req->head.content_length == 0);
-	c->req = req;
-	c->state = req->body_done ? CONN_WAIT : CONN_BODY;
-	c->srv->handler(c->srv->arg, req);
-}
-
-/* Each input_* returns how many bytes it ate. */
-static size_t
-input_head(struct http_conn *c, const char *p, size_t n)
-{
-	struct http_parser *ps = c->parser != NULL ? c->parser : &c->srv->parser;
-	size_t used = 0;
-	int status;
-	const char *why;
-
-	if (c->parser == NULL)
-		http_parser_init(ps, false, c->srv->lim.max_head);
-	if (!c->mid_head) {
-		c->mid_head = true;
-		c->since = clock_ms();
-	}
-	switch (http_parse(ps, p, n, &c->srv->head, &used)) {
-	case HTTP_PARSE_MORE:
-		if (c->parser == NULL) {
-			c->parser = xmalloc(sizeof(*ps));
-			*c->parser = *ps;
-		}
-		return 0;
-	case HTTP_PARSE_ERROR:
-		status = ps->error;
-		why = ps->why;
-		free(c->parser);
-		c->parser = NULL;
-		conn_error(c, status, why);
-		return n;
-	case HTTP_PARSE_DONE:
-		break;
-	}
-	free(c->parser);
-	c->parser = NULL;
-	begin_request(c, p, used);
-	return used;
-}
-
-static void
-body_ended(struct http_conn *c)
-{
-	struct http_req *req = c->req;
-
-	if (req->end_told || !req->attached)
-		return;
-	req->end_told = true;
-	if (req->ops.end != NULL)
-		req->ops.end(req->arg);
-}
-
-static size_t
-input_body(struct http_conn *c, const char *p, size_t n)
-{
-	struct http_req *req = c->req;
-	struct http_str data = {NULL, 0};
-	enum http_body_result r;
-	size_t pos = 0;
-
-	if (!req->attached || req->paused)
-		return 0;
-	r = http_body_next(&req->body, p, n, &pos, &data);
-	if (r == HTTP_BODY_ERROR) {
-		req_fail(c, 400, req->body.why, HTTP_CLOSE_BAD);
-		return n;
-	}
-	req->body_bytes += pos;
-	if (r == HTTP_BODY_DONE) {
-		req->body_done = true;
-		c->state = CONN_WAIT;
-	}
-	if (data.n != 0 && req->ops.body != NULL)
-		req->ops.body(req->arg, data.p, data.n);
-	if (r == HTTP_BODY_DONE && c->req == req)
-		body_ended(c);
-	return pos;
-}
-
-static size_t
-input_tunnel(struct http_conn *c, const char *p, size_t n)
-{
-	if (c->req->paused || !c->req->attached)
-		return 0;
-	if (c->req->ops.body != NULL)
-		c->req->ops.body(c->req->arg, p, n);
-	return n;
-}
-
-static size_t
-input(struct http_conn *c, const char *p, size_t n)
-{
-	switch (c->state) {
-	case CONN_HEAD:
-		/* The next request waits until the last answer has left: so answers cannot pile up. */
-		return c->blocked ? 0 : input_head(c, p, n);
-	case CONN_BODY:
-		return input_body(c, p, n);
-	case CONN_TUNNEL:
-		return input_tunnel(c, p, n);
-	case CONN_FLUSH:
-	case CONN_LINGER:
-		c->junk += n;
-		if (c->junk > LINGER_BYTES)
-			conn_close(c, HTTP_CLOSE_ABORT);
-		return n;
-	case CONN_WAIT:
-	case CONN_DEAD:
-		break;
-	}
-	return 0;
-}
-
-/* Gives bytes to whoever is next, as far as they are wanted. Returns how many went. */
-static size_t
-conn_run(struct http_conn *c, const char *p, size_t n)
-{
-	size_t pos = 0;
-
-	c->busy = true;
-	while (pos < n && c->state != CONN_DEAD && c->broken == HTTP_CLOSE_NONE) {
-		enum conn_state was = c->state;
-		size_t used = input(c, p + pos, n - pos);
-
-		pos += used;
-		if (used == 0 && c->state == was)
-			break;
-	}
-	c->busy = false;
-	return pos;
-}
-
-static void
-run_kept(struct http_conn *c)
-{
-	size_t went = conn_run(c, c->in.p, c->in.len);
-
-	if (went == c->in.len)
-		strbuf_fini(&c->in);
-	else if (went != 0)
-		strbuf_shift(&c->in, went);
-}
-
-static void
-on_kick(void *arg)
-{
-	struct http_conn *c = arg;
-
-	c->kicked = false;
-	if (c->broken != HTTP_CLOSE_NONE) {
-		conn_close(c, c->broken);
-		return;
-	}
-	if (c->in.len != 0)
-		run_kept(c);
-	conn_arm(c);
-}
-
-static void
-on_eof(struct http_conn *c)
-{
-	c->eof = true;
-	if (c->state == CONN_FLUSH && c->blocked) {
-		conn_arm(c);
-	} else if (c->state == CONN_HEAD && c->blocked) {
-		c->state = CONN_FLUSH;
-		conn_arm(c);
-	} else {
-		conn_close(c, c->state == CONN_BODY ? HTTP_CLOSE_TRUNCATED : HTTP_CLOSE_PEER);
-	}
-}
-
-static void
-on_readable(struct http_conn *c)
-{
-	char *buf = loop_scratch(c->srv->loop);
-	ssize_t n = recv(c->fd, buf, LOOP_SCRATCH, 0);
-
-	if (n < 0) {
-		if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
-			conn_close(c, errno == ECONNRESET ? HTTP_CLOSE_RESET : HTTP_CLOSE_IO);
-		return;
-	}
-	if (n == 0) {
-		on_eof(c);
-		return;
-	}
-	if (c->in.len != 0) {
-		strbuf_add(&c->in, buf, (size_t)n);
-		run_kept(c);
-	} else {
-		size_t went = conn_run(c, buf, (size_t)n);
-
-		if (went < (size_t)n && c->state != CONN_DEAD)
-			strbuf_add(&c->in, buf + went, (size_t)n - went);
-	}
-	conn_arm(c);
-}
-
-static void
-on_writable(struct http_conn *c)
-{
-	size_t before = http_out_left(&c->out);
-	struct http_req *req;
-
-	if (http_out_writev(&c->out, c->fd, NULL, 0) < 0) {
-		conn_close(c, HTTP_CLOSE_RESET);
-		return;
-	}
-	if (http_out_left(&c->out) < before)
-		c->stalled = clock_ms();
-	if (http_out_left(&c->out) == 0) {
-		c->blocked = false;
-		if (c->state == CONN_FLUSH) {
-			conn_flushed(c);
-			return;
-		}
-		if (c->state == CONN_HEAD) {
-			c->since = clock_ms();
-			if (c->in.len != 0)
-				conn_kick(c);
-		}
-	}
-	req = c->req;
-	if (req != NULL && req->over_high && http_out_left(&c->out) <= HTTP_LOW_WATER) {
-		req->over_high = false;
-		if (req->attached && req->ops.writable != NULL)
-			req->ops.writable(req->arg);
-	}
-	conn_arm(c);
-}
-
-static void
-on_conn(void *arg, int what)
-{
-	struct http_conn *c = arg;
-
-	if (c->state == CONN_DEAD || c->broken != HTTP_CLOSE_NONE)
-		return;
-	if (what == LOOP_READ)
-		on_readable(c);
-	else if (what == LOOP_WRITE)
-		on_writable(c);
-	else
-		on_eof(c);
-}
-
-/* requests ----------------------------------------------------------------------------------------------------- */
-
-static void
-tell_gone(void *arg)
-{
-	struct http_req *req = arg;
-
-	req->dying = true;
-	if (req->ops.gone != NULL)
-		req->ops.gone(req->arg, HTTP_CLOSE_PEER);
-	conn_req_free(req);
-}
-
-/* Invites the body that the client holds back. */
-static void
-send_continue(struct http_conn *c)
-{
-	static const char text[] = "HTTP/1.1 100 Continue\r\n\r\n";
-	struct iovec v = {(void *)(uintptr_t)text, sizeof(text) - 1};
-
-	if (c->req->head.expect_continue && c->req->head.minor > 0 && c->req->body_bytes == 0 && c->in.len == 0 &&
-	    !c->req->started)
-		conn_write(c, &v, 1);
-	c->req->head.expect_continue = false;
-}
-
-void
-http_req_attach(struct http_req *req, const struct http_req_ops *ops, void *arg)
-{
-	struct http_conn *c = req->c;
-	bool first = !req->attached;
-
-	req->ops = *ops;
-	req->arg = arg;
-	req->attached = true;
-	if (c == NULL) {
-		if (first)
-			loop_defer(req->loop, tell_gone, req);
-		return;
-	}
-	if (req->body_done) {
-		body_ended(c);
-		return;
-	}
-	if (!first || c->state != CONN_BODY)
-		return;
-	req->body_since = clock_ms();
-	send_continue(c);
-	if (!c->busy) {
-		if (c->in.len != 0)
-			conn_kick(c);
-		conn_arm(c);
-	}
-}
-
-static void
-collect_body(void *arg, const char *p, size_t n)
-{
-	struct http_req *req = arg;
-
-	strbuf_add(&req->collect->b, p, n);
-	if (req->collect->b.full)
-		conn_error(req->c, 413, "the request body is too large");
-}
-
-static void
-collect_end(void *arg)
-{
-	struct http_req *req = arg;
-	struct http_collect *co = req->collect;
-
-	/* From here on it belongs to who gets it, as if it had not been attached. */
-	req->collect = NULL;
-	req->attached = false;
-	co->done(co->arg, req, strbuf_str(&co->b), co->b.len);
-	strbuf_fini(&co->b);
-	free(co);
-}
-
-void
-http_req_collect(struct http_req *req, size_t max, void (*done)(void *, struct http_req *, const char *, size_t),
-    void *arg)
-{
-	static const struct http_req_ops ops = {.body = collect_body, .end = collect_end};
-
-	if (req->c != NULL && req->head.framing == HTTP_BODY_LENGTH && req->head.content_length > max) {
-		conn_error(req->c, 413, "the request body is too large");
-		return;
-	}
-	req->collect = xcalloc(1, sizeof(*req->collect));
-	req->collect->b.max = max == 0 ? 1 : max;
-	req->collect->done = done;
-	req->collect->arg = arg;
-	http_req_attach(req, &ops, req);
-}
-
-const struct http_head *
-http_req_head(const struct http_req *req)
-{
-	return &req->head;
-}
-
-const struct http_url *
-http_req_url(const struct http_req *req)
-{
-	return &req->url;
-}
-
-const char *
-http_req_peer(const struct http_req *req)
-{
-	return req->c != NULL ? req->c->peer : "-";
-}
-
-long
-http_req_peer_uid(const struct http_req *req)
-{
-	return req->c != NULL ? req->c->uid : -1;
-}
-
-int
-http_req_tag(const struct http_req *req)
-{
-	return req->c != NULL ? req->c->lst->tag : -1;
-}
-
-const char *
-http_req_local_host(const struct http_req *req)
-{
-	return req->c != NULL ? req->c->lst->host : "";
-}
-
-int
-http_req_local_port(const struct http_req *req)
-{
-	return req->c != NULL ? req->c->lst->port : 0;
-}
-
-uint64_t
-http_req_since(const struct http_req *req)
-{
-	return req->since;
-}
-
-void
-http_req_pause(struct http_req *req)
-{
-	if (req->paused)
-		return;
-	req->paused = true;
-	req->paused_at = clock_ms();
-}
-
-void
-http_req_resume(struct http_req *req)
-{
-	if (!req->paused)
-		return;
-	req->paused = false;
-	req->body_since += clock_ms() - req->paused_at;
-	if (req->c == NULL || req->c->busy)
-		return;
-	if (req->c->in.len != 0)
-		conn_kick(req->c);
-	conn_arm(req->c);
-}
-
-void
-http_req_tunnel(struct http_req *req)
-{
-	if (req->c == NULL || req->c->state == CONN_DEAD)
-		return;
-	req->c->state = CONN_TUNNEL;
-	req->swallow = false;
-	req->length = HTTP_LENGTH_CHUNKED;
-	if (!req->c->busy && req->c->in.len != 0)
-		conn_kick(req->c);
 }

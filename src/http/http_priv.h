@@ -79,7 +79,11 @@ struct http_conn {
 	char peer[64];
 };
 
-struct http_collect;
+struct http_collect {
+	struct strbuf b;	/* (owned) */
+	void (*done)(void *, struct http_req *, const char *, size_t);
+	void *arg;
+};
 
 struct http_req {
 	struct loop *loop;
@@ -112,6 +116,15 @@ void conn_arm(struct http_conn *c);
 /* Everything that was queued left. */
 void conn_flushed(struct http_conn *c);
 void conn_req_free(struct http_req *req);
+/* The request cannot go on: its owner hears why, the client gets a status where none was sent. */
+void conn_req_fail(struct http_conn *c, int status, const char *text, enum http_close why);
+
+/* http_input.c */
+/* The watch's and the deferred callback. */
+void conn_event(void *arg, int what);
+void conn_kicked(void *arg);
+/* Tells the owner that the body is complete, once. */
+void conn_body_ended(struct http_conn *c);
 
 /* http_reply.c */
 /* The connection's own error answer; then it closes. */

@@ -4,7 +4,10 @@ libhttp_a_SOURCES += src/http/http_msg.c src/http/http_parse.c src/http/http_par
 libhttp_a_SOURCES += \
 	src/http/http_client.c \
 	src/http/http_conn.c \
+	src/http/http_input.c \
 	src/http/http_listen.c \
 	src/http/http_out.c src/http/http_out.h \
+	src/http/http_pool.c src/http/http_pool.h \
 	src/http/http_priv.h \
-	src/http/http_reply.c
+	src/http/http_reply.c \
+	src/http/http_req.c
