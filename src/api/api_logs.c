@@ -209,13 +209,24 @@ source_mask(const struct api_req *q, unsigned def)
 	return mask;
 }
 
-/* The id that a name stands for; lines are kept under ids. */
-static const char *
-model_id(const struct api *a, const char *name)
+/* Lines are kept under ids: *name becomes the one it stands for. A model that left the configuration may have left
+ * lines. False when there is neither; that was answered. */
+static bool
+find_model(struct api *a, struct api_req *q, const char **name)
 {
-	const struct conf_model *m = name != NULL ? conf_find(router_conf(a->o.router), name) : NULL;
+	const struct conf_model *m;
+	char text[640];
 
-	return m != NULL ? m->id : name;
+	if (*name == NULL)
+		return true;
+	m = conf_find(router_conf(a->o.router), *name);
+	if (m != NULL)
+		*name = m->id;
+	if (m != NULL || ring_tail(a->o.ring, 1u << RING_CHILD, *name, 1) != ring_next(a->o.ring))
+		return true;
+	snprintf(text, sizeof(text), "Unknown model %s", *name);
+	api_fail(a, q->req, 404, text, "model_not_found", NULL, true);
+	return false;
 }
 
 static bool
@@ -233,11 +244,11 @@ void
 api_get_logs(struct api *a, struct api_req *q)
 {
 	char buf[512];
-	const char *model = model_id(a, api_param(q, "model", buf, sizeof(buf)));
+	const char *model = api_param(q, "model", buf, sizeof(buf));
 	unsigned mask;
 	uint64_t n;
 
-	if (log_params(a, q, (1u << RING_CHILD) | (1u << RING_MAI), &mask, 1000, &n))
+	if (find_model(a, q, &model) && log_params(a, q, (1u << RING_CHILD) | (1u << RING_MAI), &mask, 1000, &n))
 		stream_start(a, q, mask, model, ring_tail(a->o.ring, mask, model, (size_t)n), ring_next(a->o.ring));
 }
 
@@ -257,13 +268,8 @@ api_get_logs_stream(struct api *a, struct api_req *q)
 	} else if (q->rest[0] != '\0') {
 		def = 1u << RING_CHILD;
 		model = q->rest;
-		if (conf_find(router_conf(a->o.router), model) == NULL) {
-			api_fail(a, q->req, 404, "Unknown model", "model_not_found", NULL, true);
-			return;
-		}
 	}
-	model = model_id(a, model);
-	if (!log_params(a, q, def, &mask, 1000, &n))
+	if (!find_model(a, q, &model) || !log_params(a, q, def, &mask, 1000, &n))
 		return;
 	from = http_url_param(q->query, "no-history", no, sizeof(no)) != 0 ? ring_next(a->o.ring) :
 	    ring_tail(a->o.ring, mask, model, (size_t)n);
@@ -300,11 +306,11 @@ api_get_logs_json(struct api *a, struct api_req *q)
 	struct page page = {.w = JSONW(&lines)};
 	struct jsonw w = JSONW(&b);
 	char buf[512];
-	const char *model = model_id(a, api_param(q, "model", buf, sizeof(buf)));
+	const char *model = api_param(q, "model", buf, sizeof(buf));
 	uint64_t from, max, n, next, dropped;
 	unsigned mask;
 
-	if (!log_params(a, q, ALL_SOURCES, &mask, 0, &n))
+	if (!find_model(a, q, &model) || !log_params(a, q, ALL_SOURCES, &mask, 0, &n))
 		return;
 	if (!api_param_u64(q, "from", 0, &from) || !api_param_u64(q, "max", PIECE, &max)) {
 		api_fail(a, q->req, 400, "from and max are numbers", "bad_request", NULL, false);

@@ -200,6 +200,7 @@ test_errors_of_paths(void **state)
 		{"POST", "/api/viewers/1/bye", 404, NULL}, {"POST", "/api/requests/zz/cancel", 404, NULL},
 		{"POST", "/api/requests/5/cancel", 404, "No such request"}, {"GET", "/api/logs?from=x", 400, NULL},
 		{"GET", "/logs?source=nobody", 400, NULL}, {"GET", "/logs/stream/zz", 404, NULL},
+		{"GET", "/logs?model=zz", 404, "Unknown model zz"}, {"GET", "/api/logs?model=zz", 404, NULL},
 		{"GET", "/api/info?model=zz", 404, NULL}, {"GET", "/api/events?since=-1", 400, NULL},
 	};
 
