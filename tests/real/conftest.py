@@ -28,7 +28,7 @@ def models_of(e):
 
     def llama(path):
         return {"engine": "llama-server",
-                "cmd": f"{e['LLAMA_SERVER']} --host 127.0.0.1 --port ${{PORT}} -m {path} -c 2048 --threads 2"}
+                "cmd": f"{e['LLAMA_SERVER']} --host 127.0.0.1 --port ${{PORT}} -m {path} -c 8192 --threads 2"}
 
     def mlx(path):
         return {"engine": "mlx_lm", "env": mlx_env,
@@ -43,7 +43,7 @@ def models_of(e):
 def real(engines, mai):
     """A mai with all of them configured, none running."""
     mai.models = models_of(engines)
-    mai.config(mai.models, drainTimeout=5)
+    mai.config(mai.models, drainTimeout=0.5)
     mai.serve()
     mai.settle_fds()
     return mai

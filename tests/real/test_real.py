@@ -65,8 +65,10 @@ def test_mlx_is_not_ready_before_the_model_answers(real, name):
     def look():
         s = real.status()
         if not s["ready"] and s["mlx_server_running"]:
-            early.append(s)
-            assert real.get("/ready").status == 503
+            if real.get("/ready").status == 503:
+                early.append(s)
+            else:
+                assert real.status()["ready"], "/ready and /status agree"
         return s["ready"]
     wait(look, 90, "ready")
     assert early and later.result(60).status == 200
@@ -155,13 +157,13 @@ def test_sigterm_with_a_stream_open(real, name):
 @pytest.mark.parametrize("name", TINY)
 def test_stop_with_a_stream_open_is_bounded_by_drainTimeout(real, name):
     load(real, name)
-    with real.raw(timeout=60) as c:
+    with real.raw(timeout=20) as c:
         c.send(request("POST", "/v1/chat/completions", {"model": name, "messages": QUESTION, "max_tokens": 8000, "stream": True}))
         c.head()
         c.chunk()
         before = time.monotonic()
         assert real.post("/stop", timeout=60).json == {"status": "stopped"}
-        assert time.monotonic() - before < 5 + 3
+        assert 0.4 < time.monotonic() - before < 0.5 + 3
         body = c.all()
         assert b"[DONE]" not in body
     assert not real.engines()
