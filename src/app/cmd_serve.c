@@ -46,6 +46,18 @@ serve_load(const struct cmd_opts *o, struct conf_request *req, bool *none)
 	return c;
 }
 
+struct conf *
+serve_load_none(struct conf_request *req)
+{
+	struct conf_errors errs = {{0}, 0};
+	struct conf *c = conf_load_none(req, &errs);
+
+	if (c == NULL)
+		fputs(strbuf_str(&errs.text), stderr);
+	conf_errors_fini(&errs);
+	return c;
+}
+
 void
 serve_say_no_model(FILE *f)
 {

@@ -46,11 +46,10 @@ cmd_top(const struct cmd_opts *o)
 	if (!on_terminal())
 		return cmd_serve(o);
 	c = serve_load(o, &req, &none);
-	if (c == NULL) {
-		if (none)
-			serve_say_no_model(stderr);
+	if (c == NULL && none)
+		c = serve_load_none(&req);
+	if (c == NULL)
 		return CMD_FAILED;
-	}
 	rc = serve_start(o, c, &req, SERVE_DASHBOARD);
 	conf_unref(&c);
 	if (rc != CMD_OK)

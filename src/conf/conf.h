@@ -118,6 +118,8 @@ struct conf_request {
 /* Which of the three applies (file, then model, then MLX_*, then the first mai.yaml of the search path), and loads it.
  * Without any: NULL with *none set, no error. */
 struct conf *conf_load(const struct conf_request *req, bool *none, struct conf_errors *errs);
+/* A configuration without any model, for a dashboard whose picker will name one. NULL with errors, as above. */
+struct conf *conf_load_none(const struct conf_request *req, struct conf_errors *errs);
 
 struct conf *conf_ref(struct conf *c);
 /* Accepts NULL, nulls. */
@@ -146,6 +148,9 @@ struct conf_found {
 /* Reads directories: may be slow; not for the core's loop after start-up. *n entries, sorted by id, owned by the caller. */
 struct conf_found *conf_discover(const char *model_directory, bool caches, size_t *n);
 void conf_found_free(struct conf_found **f, size_t n);
+/* A copy of c with one found model added (it becomes the default where there was none): a new conf with one reference,
+ * or NULL with why. */
+struct conf *conf_with_found(const struct conf *c, const struct conf_found *f, struct conf_errors *errs);
 
 void conf_errors_fini(struct conf_errors *e);
 

@@ -113,3 +113,16 @@ conf_load(const struct conf_request *req, bool *none, struct conf_errors *errs)
 	free(path);
 	return c;
 }
+
+struct conf *
+conf_load_none(const struct conf_request *req, struct conf_errors *errs)
+{
+	struct conf *c = conf_new(CONF_MODEL);
+	struct err e = {""};
+
+	if (conf_listen_add_tcp(c, "127.0.0.1", CONF_DEFAULT_PORT, &e) < 0) {
+		conf_fail(errs, (struct conf_place){NULL, 0, 0}, "%s", e.msg);
+		conf_unref(&c);
+	}
+	return finish(c, req, false, errs);
+}

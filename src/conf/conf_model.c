@@ -61,6 +61,26 @@ conf_load_model(const char *model, struct conf_errors *errs)
 	return c;
 }
 
+struct conf *
+conf_with_found(const struct conf *c, const struct conf_found *f, struct conf_errors *errs)
+{
+	const struct conf_spec spec = {.external = -1, .python = c->python};
+	struct conf *copy = conf_dup(c);
+	struct conf_model *m = conf_model_new();
+	struct err e = {""};
+
+	m->id = xstrdup(f->id);
+	m->model = xstrdup(f->path);
+	conf_add_model(copy, m);
+	if (copy->default_model == NULL)
+		copy->default_model = xstrdup(f->id);
+	if (conf_resolve(m, &spec, &e) != NULL) {
+		conf_fail(errs, nowhere, "%s: %s", f->id, e.msg);
+		conf_unref(&copy);
+	}
+	return copy;
+}
+
 /* Puts n behind the option wherever it stands (the last one counts); it is added when it is nowhere. */
 static void
 set_option(char ***argv, const char *option, int n)

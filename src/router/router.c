@@ -478,7 +478,9 @@ router_swaps(const struct router *r)
 bool
 router_swapping(const struct router *r, const char **from, const char **to, int *step)
 {
-	if (r->target == NULL || r->from == NULL)
+	/* Once the new one has crashed its own states tell more than the steps of the swap. */
+	if (r->target == NULL || r->from == NULL || slot_state(r->target) == ENGINE_BACKOFF ||
+	    (slot_state(r->target) == ENGINE_STARTING && r->eng->info(r->target->engine)->attempt > 0))
 		return false;
 	*from = r->from->model->id;
 	*to = r->target->model->id;
