@@ -153,8 +153,8 @@ engine_on_gone_timer(void *arg)
 }
 
 /* All of it back, two samples that agree, or long enough. */
-bool
-engine_memory_settled(struct engine_env *env, uint64_t since)
+static bool
+settled(struct engine_env *env, uint64_t since)
 {
 	uint64_t now = clock_ms(), available, total, d;
 
@@ -173,4 +173,13 @@ engine_memory_settled(struct engine_env *env, uint64_t since)
 	env->settle.last = available;
 	env->settle.last_at = now;
 	return d <= SETTLE_SAME;
+}
+
+bool
+engine_memory_settled(struct engine_env *env, uint64_t since)
+{
+	if (!settled(env, since))
+		return false;
+	env->settle.held = 0;	/* that was it, until the next one stops */
+	return true;
 }

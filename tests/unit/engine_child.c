@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
  * A tiny HTTP server with bad habits. Words: port=N delay=MS exit=N say=TEXT err=TEXT check=STATUS canary=STATUS chat
- * ignore-term fork fork-setsid hold close-output flood=LINES inspect no-serve kill-self zombie bar die-after=MS */
+ * turn=N ignore-term fork fork-setsid hold close-output flood=LINES long=BYTES part=TEXT inspect no-serve */
 #include "engine_child.h"
 
 #include <arpa/inet.h>
@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 static int check_status = 200, canary_status = 200;
-static int chat_only, turned;
+static int chat_only, turn = -1;	/* good health answers left; <0: no end */
 
 static void
 show(const char *path, const char *key)
@@ -106,7 +106,8 @@ serve_one(int fd)
 			break;
 	}
 	if (strncmp(in, "GET /health ", 12) == 0) {
-		answer(fd, turned ? 503 : check_status, "{}");
+		answer(fd, turn == 0 ? 503 : check_status, "{}");
+		turn -= turn > 0;
 	} else if (strncmp(in, "POST /v1/completions ", 21) == 0) {
 		answer(fd, chat_only ? 404 : canary_status, chat_only ? "no" : "{\"error\": \"generation thread died\"}");
 	} else if (strncmp(in, "POST /v1/chat/completions ", 26) == 0) {
@@ -117,11 +118,10 @@ serve_one(int fd)
 }
 
 static void
-serve(int port, int die_after)
+serve(int port)
 {
 	struct sockaddr_in sin = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
 	int fd = socket(AF_INET, SOCK_STREAM, 0), on = 1;
-	struct pollfd p = {fd, POLLIN, 0};
 
 	inet_pton(AF_INET, "127.0.0.1", &sin.sin_addr);
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
@@ -130,11 +130,8 @@ serve(int port, int die_after)
 		exit(1);
 	}
 	for (;;) {
-		int c;
+		int c = accept(fd, NULL, NULL);
 
-		if (poll(&p, 1, die_after) == 0)
-			exit(3);
-		c = accept(fd, NULL, NULL);
 		if (c < 0)
 			continue;
 		serve_one(c);
@@ -143,7 +140,7 @@ serve(int port, int die_after)
 }
 
 static void
-word(const char *w, int *port, int *serving, int *die_after)
+word(const char *w, int *port, int *serving)
 {
 	const char *v = strchr(w, '=') == NULL ? "" : strchr(w, '=') + 1;
 	int n = (int)strtol(v, NULL, 10);
@@ -166,6 +163,8 @@ word(const char *w, int *port, int *serving, int *die_after)
 		check_status = n;
 	} else if (strncmp(w, "canary=", 7) == 0) {
 		canary_status = n;
+	} else if (strncmp(w, "turn=", 5) == 0) {
+		turn = n;
 	} else if (strcmp(w, "chat") == 0) {
 		chat_only = 1;
 	} else if (strcmp(w, "ignore-term") == 0) {
@@ -188,12 +187,8 @@ word(const char *w, int *port, int *serving, int *die_after)
 			putchar('x');
 		putchar('\n');
 		fflush(stdout);
-	} else if (strncmp(w, "die-after=", 10) == 0) {
-		*die_after = n;
 	} else if (strcmp(w, "inspect") == 0) {
 		inspect();
-	} else if (strcmp(w, "kill-self") == 0) {
-		kill(getpid(), SIGKILL);
 	} else if (strcmp(w, "no-serve") == 0) {
 		*serving = 0;
 	}
@@ -202,12 +197,12 @@ word(const char *w, int *port, int *serving, int *die_after)
 int
 engine_child_main(int argc, char **argv)
 {
-	int port = 0, serving = 1, die_after = -1;
+	int port = 0, serving = 1;
 
 	for (int i = 2; i < argc; i++)
-		word(argv[i], &port, &serving, &die_after);
+		word(argv[i], &port, &serving);
 	if (serving)
-		serve(port, die_after);
+		serve(port);
 	for (;;)
 		pause();
 }
