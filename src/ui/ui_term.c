@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: ISC
  * Curses, kept in one place. */
+#ifndef NCURSES_WIDECHAR
+#define NCURSES_WIDECHAR 1
+#endif
 #include "ui/ui_term.h"
 
 #include <langinfo.h>
