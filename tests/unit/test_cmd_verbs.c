@@ -2,11 +2,13 @@
  * Verbs against a pretend core on the instance's socket: what they ask, what they print, their exit codes. */
 #include "unit.h"
 
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 
+#include <poll.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -16,6 +18,29 @@
 static char dir[] = "/tmp/mai-verbs-XXXXXX";
 static char *sock;
 static pid_t core;
+static char out_path[64], err_path[64];
+/* Shared: GET /status so far, and whether there is an event stream. */
+static volatile int *asked, *streams;
+
+/* Whether a file has the text by now or within 10 s. */
+static bool
+comes(const char *file, const char *text)
+{
+	char buf[16384];
+
+	for (int i = 0; i < 2000; i++) {
+		FILE *f = fopen(file, "r");
+		size_t n = f != NULL ? fread(buf, 1, sizeof(buf) - 1, f) : 0;
+
+		buf[n] = '\0';
+		if (f != NULL)
+			fclose(f);
+		if (strstr(buf, text) != NULL)
+			return true;
+		poll(NULL, 0, 5);
+	}
+	return false;
+}
 
 /* the pretend core --------------------------------------------------------------------------------------------- */
 
@@ -35,12 +60,20 @@ answer(int fd, const char *rq)
 	    "data: {\"choices\":[{\"delta\":{\"role\":\"assistant\"}}]}\n\n"
 	    "data: {\"choices\":[{\"delta\":{\"content\":\"Hel\"}}]}\n\n"
 	    ": still here\n\ndata: {\"choices\":[{\"delta\":{\"content\":\"lo\"}}]}\n\n";
+	static const char stream[] = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
+	    "event: hello\ndata: {\"protocol\":1}\n\nevent: snapshot\ndata: {\"engines\":[{\"id\":\"w\",\"name\":\"w\","
+	    "\"state\":\"starting\",\"since\":1,\"progress\":-1,\"max_attempts\":3,\"current\":true}],\"requests\":[]}\n\n";
 	char body[256];
 
 	if (strncmp(rq, "POST /load ", 11) == 0 && strstr(rq, "\"nope\"") != NULL)
 		reply(fd, 404, "{\"detail\":\"Unknown model nope\",\"models\":[\"a\"]}");
 	else if (strncmp(rq, "POST /load ", 11) == 0 && strstr(rq, "\"bad\"") != NULL)
 		reply(fd, 500, "{\"detail\":\"Failed to load model\",\"cause\":\"boom\"}");
+	else if (strncmp(rq, "POST /load ", 11) == 0 && strstr(rq, "\"w\"") != NULL)
+		reply(fd, comes(err_path, "w starting") ? 200 : 500, "{}");
+	else if (strncmp(rq, "GET /api/events ", 16) == 0 && *streams && write(fd, stream, sizeof(stream) - 1) > 0)
+		while (read(fd, body, 1) > 0)
+			;
 	else if (strncmp(rq, "POST /load ", 11) == 0 && strstr(rq, "\"slow\"") != NULL)
 		while (read(fd, body, 1) > 0)
 			;
@@ -55,7 +88,8 @@ answer(int fd, const char *rq)
 	else if (strncmp(rq, "POST /api/requests/12/cancel ", 29) == 0)
 		reply(fd, 404, "{\"detail\":\"No request 12\"}");
 	else if (strncmp(rq, "GET /status ", 12) == 0)
-		reply(fd, 200, "{\"status\":\"running\",\"state\":\"ready\",\"current_model\":\"m\",\"port\":8081}");
+		reply(fd, 200, ++*asked == 2 ? "{\"state\":\"failed\",\"current_model\":\"m\",\"last_exit\":{\"text\":\"SIGABRT\"}}" :
+		    "{\"status\":\"running\",\"state\":\"ready\",\"current_model\":\"m\",\"port\":8081}");
 	else if (strncmp(rq, "GET /logs?model=m&source=child&n=2 ", 35) == 0)
 		reply(fd, 200, "one\ntwo \033]0;x\007three\n");
 	else if (strncmp(rq, "POST /v1/chat/completions ", 26) == 0 && strstr(rq, "\"content\":\"hi \\\"you\\\"\"") != NULL) {
@@ -161,11 +195,11 @@ slurp(FILE *f, char *buf, size_t size)
 	fclose(f);
 }
 
-/* Leak checks of the child would see the parent's memory. */
+/* Leak checks of the child would see the parent's memory. until: ended by a signal once it printed this. */
 static int
-run(int (*verb)(const struct cmd_opts *), struct cmd_opts o)
+run_until(int (*verb)(const struct cmd_opts *), struct cmd_opts o, const char *until)
 {
-	FILE *out = tmpfile(), *err = tmpfile();
+	FILE *out = fopen(out_path, "w+"), *err = fopen(err_path, "w+");
 	int status = -1;
 	pid_t pid;
 
@@ -181,11 +215,21 @@ run(int (*verb)(const struct cmd_opts *), struct cmd_opts o)
 		fflush(NULL);
 		_exit(status);
 	}
+	if (until != NULL) {
+		assert_true(comes(out_path, until));
+		kill(pid, SIGKILL);
+	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	slurp(out, said, sizeof(said));
 	slurp(err, complained, sizeof(complained));
-	assert_true(WIFEXITED(status));
+	assert_true(WIFEXITED(status) || until != NULL);
 	return WEXITSTATUS(status);
+}
+
+static int
+run(int (*verb)(const struct cmd_opts *), struct cmd_opts o)
+{
+	return run_until(verb, o, NULL);
 }
 
 #define ARGS(...) .args = (char *[]){__VA_ARGS__, NULL}, .nargs = 1
@@ -206,6 +250,33 @@ test_swap(void **state)
 	assert_int_equal(run(cmd_swap, (struct cmd_opts){ARGS((char[]){"slow"}), .no_wait = true}), CMD_OK);
 	assert_non_null(strstr(said, "asked for"));
 	assert_int_equal(run(cmd_swap, (struct cmd_opts){ARGS((char[]){"nope"}), .no_wait = true}), CMD_REFUSED);
+}
+
+static void
+test_progress(void **state)
+{
+	(void)state;
+	*streams = 1;
+	assert_int_equal(run(cmd_swap, (struct cmd_opts){ARGS((char[]){"w"})}), CMD_OK);
+	assert_streq(complained, "w starting\n");
+	assert_streq(said, "w is ready\n");
+	/* Nothing but the answer for a script. */
+	assert_int_equal(run(cmd_swap, (struct cmd_opts){ARGS((char[]){"m"}), .json = true}), CMD_OK);
+	assert_streq(complained, "");
+}
+
+static void
+test_watch(void **state)
+{
+	(void)state;
+	*asked = 0;
+	run_until(cmd_status, (struct cmd_opts){.watch = true}, "m failed: SIGABRT\n");
+	assert_non_null(strstr(said, " m ready\n"));
+	*asked = 0;
+	run_until(cmd_status, (struct cmd_opts){.watch = true, .json = true}, "\"failed\"");
+	assert_streq(complained, "");
+	*asked = 2;
+	*streams = 0;
 }
 
 static void
@@ -277,6 +348,11 @@ setup(void **state)
 	assert_int_equal(mkdir(sub, 0700), 0);
 	free(sub);
 	sock = xasprintf("%s/mai/default.sock", dir);
+	snprintf(out_path, sizeof(out_path), "%s/out", dir);
+	snprintf(err_path, sizeof(err_path), "%s/err", dir);
+	asked = mmap(NULL, 2 * sizeof(int), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	streams = asked + 1;
+	*asked = 2;
 	start_core();
 	return 0;
 }
@@ -289,6 +365,9 @@ teardown(void **state)
 	(void)state;
 	stop_core();
 	unlink(sock);
+	unlink(out_path);
+	unlink(err_path);
+	munmap((void *)asked, 2 * sizeof(int));
 	rmdir(sub);
 	rmdir(dir);
 	free(sub);
@@ -301,6 +380,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_swap),
+		cmocka_unit_test(test_progress),
+		cmocka_unit_test(test_watch),
 		cmocka_unit_test(test_others),
 		cmocka_unit_test(test_ask),
 		cmocka_unit_test(test_shutdown),
