@@ -132,6 +132,8 @@ class Mai:
 
     def config(self, models, **top):
         top.setdefault("listen", f"127.0.0.1:{self.port}")
+        # Tests run side by side: an engine that binds late would lose its port to another test's.
+        top.setdefault("startPort", 20000 + (self.port - 12000) * 2)
         return self.write({**top, "models": models})
 
     # life ------------------------------------------------------------------------------------------------------
