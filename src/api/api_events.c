@@ -57,6 +57,7 @@ struct hub {
 	uint64_t seq;
 	unsigned dirty;
 	bool missed;		/* things happened while nobody listened */
+	bool fresh;		/* everybody is to get a new snapshot */
 	bool deferred;
 	struct timer batch, tick, heartbeat;
 	uint64_t last_batch;
@@ -349,6 +350,21 @@ compare(struct hub *h, bool quiet)
 	view_fini(&v);
 }
 
+/* Models may have left, which no single event tells: what came before cannot be resumed. */
+static void
+send_fresh(struct hub *h)
+{
+	struct reader *r;
+
+	h->fresh = false;
+	h->seq++;
+	forget_all(h);
+	compare(h, true);
+	TAILQ_FOREACH(r, &h->readers, link)
+		if (!r->behind)
+			send_snapshot(r);
+}
+
 static void
 flush(struct hub *h)
 {
@@ -360,6 +376,8 @@ flush(struct hub *h)
 	compare(h, false);
 	emit_waiting(h);
 	send_batch(h);
+	if (h->fresh)
+		send_fresh(h);
 }
 
 /* when ----------------------------------------------------------------------------------------------------------- */
@@ -759,18 +777,10 @@ hub_viewer_name(const struct hub *h, int id, bool *foreground)
 void
 hub_refresh(struct hub *h)
 {
-	struct reader *r;
-
 	if (h->nreaders == 0) {
 		h->missed = true;
 		return;
 	}
-	flush(h);
-	/* Models may have left, which no single event tells: what came before cannot be resumed. */
-	h->seq++;
-	forget_all(h);
-	compare(h, true);
-	TAILQ_FOREACH(r, &h->readers, link)
-		if (!r->behind)
-			send_snapshot(r);
+	h->fresh = true;
+	at_once(h);
 }

@@ -582,6 +582,29 @@ test_viewers_and_goodbyes(void **state)
 }
 
 static void
+test_a_new_configuration(void **state)
+{
+	const struct bus_event e = {.kind = BUS_CONFIG};
+	struct peer *p = watch("", "");
+	const char *s;
+
+	(void)state;
+	assert_true(peer_until(p, "\"history\":"));
+	forget(p);
+	core.models[2].name = S("Renamed");
+	bus_publish(core.bus, &e);
+	api_set_conf(core.api, &core.conf);
+	assert_true(peer_until(p, "\"history\":"));
+	core_turn(20);
+	peer_until(p, "\"history\":");
+	s = strstr(strbuf_str(&p->in), "event: snapshot\n");
+	assert_non_null(s);
+	assert_non_null(strstr(s, "\"Renamed\""));
+	assert_null(strstr(s + 1, "event: snapshot\n"));
+	peer_close(&p);
+}
+
+static void
 test_snapshot(void **state)
 {
 	const char *a = ask("GET", "/api/snapshot", NULL, NULL), *body = strstr(a, "\r\n\r\n");
@@ -621,6 +644,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_since, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_slow_reader, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_viewers_and_goodbyes, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_a_new_configuration, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_snapshot, setup, teardown),
 	};
 
