@@ -119,7 +119,7 @@ struct proxy_model *proxy_model_get(struct proxy *p, const char *id);
 /* proxy_relay.c */
 /* Sends it to the engine that was granted. */
 void txn_forward(struct txn *t, const struct router_answer *a);
-/* The exchange failed before the client got a byte: by now it is known whether the engine died. */
+/* The exchange failed: by now it is known whether the engine died. */
 void txn_decide(struct txn *t);
 /* Ends an answer that has begun and cannot be completed: with an error event where the client reads events. */
 void txn_cut(struct txn *t, const struct proxy_fault *f);

@@ -48,6 +48,8 @@ fail_gateway(struct txn *t, const char *message)
 	txn_fail(t, 502, &f);
 }
 
+static void cut_by_engine(struct txn *t);
+
 void
 txn_decide(struct txn *t)
 {
@@ -55,6 +57,10 @@ txn_decide(struct txn *t)
 
 	t->deciding = false;
 	timer_stop(&t->timer);
+	if (t->begun) {
+		cut_by_engine(t);
+		return;
+	}
 	if (t->pm->down_at < t->sent_at || t->pm->down_at == 0) {
 		fail_gateway(t, "the engine closed the connection without an answer");
 		return;
@@ -136,9 +142,17 @@ cut_by_engine(struct txn *t)
 	f.message = "the engine ended in the middle of its answer";
 	/* Unless it is known to have died, its last exit is an older story. */
 	if (t->pm->down_at < t->sent_at)
-		f.exit = f.cause = NULL;
-	router_suspect(t->ticket);
+		f.exit = f.cause = f.state = NULL;
 	txn_cut(t, &f);
+}
+
+/* A connection ends a moment before the process is known to be dead: what it was is told a little later. */
+static void
+decide_soon(struct txn *t)
+{
+	router_suspect(t->ticket);
+	t->deciding = true;
+	timer_set(&t->timer, t->pm->down_at >= t->sent_at ? 0 : DECIDE_TIME);
 }
 
 void
@@ -290,7 +304,8 @@ on_end(void *arg)
 	if (t->sse && t->close_delimited && t->path->done && t->status == 200 && !t->usage.done && !t->usage.error) {
 		if (!t->begun)
 			begin(t);
-		cut_by_engine(t);
+		http_reply_flush(t->req);
+		decide_soon(t);
 		return;
 	}
 	if (!t->begun)
@@ -311,7 +326,13 @@ on_fail(void *arg, enum http_close why, bool received)
 		txn_free(t);
 		return;
 	}
+	if (t->begun && t->sse) {
+		http_reply_flush(t->req);
+		decide_soon(t);
+		return;
+	}
 	if (t->begun) {
+		router_suspect(t->ticket);
 		cut_by_engine(t);
 		return;
 	}
@@ -319,14 +340,12 @@ on_fail(void *arg, enum http_close why, bool received)
 		fail_gateway(t, "the engine's answer is malformed");
 		return;
 	}
-	router_suspect(t->ticket);
 	if (why == HTTP_CLOSE_TIMEOUT) {
+		router_suspect(t->ticket);
 		fail_gateway(t, "the engine does not accept connections");
 		return;
 	}
-	/* A connection ends a moment before the process is known to be dead. */
-	t->deciding = true;
-	timer_set(&t->timer, t->pm->down_at >= t->sent_at ? 0 : DECIDE_TIME);
+	decide_soon(t);
 }
 
 static const struct http_xfer_ops xfer_ops = {on_head, on_body, on_idle, on_end, on_fail};

@@ -689,6 +689,8 @@ cut_mid_stream(const char *path)
 	net_send(&up, SSE_HEAD "c\r\ndata: 1\n\ndat\r\n");
 	UNTIL(net_has(&cl, "data: 1"));
 	net_close(&up);
+	loop_once(loop, 2);
+	engine_event(ENGINE_BACKOFF, REASON_CRASH);
 	UNTIL(net_ended(&cl));
 	assert_null(strstr(cl.in.p, "0\r\n\r\n"));
 	assert_null(strstr(cl.in.p, "[DONE]"));
@@ -706,6 +708,7 @@ test_death_mid_stream(void **state)
 	assert_non_null(strstr(cl.in.p, "dat\r\n"));
 	assert_non_null(strstr(cl.in.p, "\n\ndata: {\"error\":{\"message\":"));
 	assert_non_null(strstr(cl.in.p, "\"code\":\"engine_crashed\""));
+	assert_non_null(strstr(cl.in.p, "\"cause\":\"out of luck\""));
 	proxy_totals(proxy, &sum);
 	assert_int_equal(sum.truncated, 1);
 	net_close(&cl);
