@@ -20,6 +20,9 @@
 #include "bench.h"
 
 #define EVENT 205
+#define BODY 605
+#define BODY_START "{\"object\":\"chat.completion\",\"model\":\"m\",\"choices\":[{\"message\":{\"content\":\""
+#define BODY_END "\"}}]}"
 #define HEAD_MAX 8192
 
 struct conn {
@@ -237,7 +240,7 @@ main(int argc, char **argv)
 {
 	struct epoll_event evs[256], ev = {.events = EPOLLIN};
 	long port = 0;
-	char pad[512];
+	char pad[BODY];
 	int lfd;
 
 	for (int i = 1; i + 1 < argc; i++)
@@ -245,9 +248,7 @@ main(int argc, char **argv)
 			port = strtol(argv[i + 1], NULL, 10);
 	memset(pad, 'y', sizeof(pad));
 	nwhole = (size_t)snprintf(whole, sizeof(whole), "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
-	    "Content-Length: 605\r\n\r\n{\"object\":\"chat.completion\",\"model\":\"m\",\"choices\":[{\"message\":"
-	    "{\"content\":\"%.*s\"}}]}", 605 - 79, pad);
-	nwhole -= strlen(strstr(whole, "\r\n\r\n") + 4) - 605;
+	    "Content-Length: %d\r\n\r\n%s%.*s%s", BODY, BODY_START, BODY - (int)strlen(BODY_START BODY_END), pad, BODY_END);
 	lfd = listen_on(port);
 	ep = epoll_create1(EPOLL_CLOEXEC);
 	epoll_ctl(ep, EPOLL_CTL_ADD, lfd, &ev);
