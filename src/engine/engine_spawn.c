@@ -12,6 +12,9 @@
 #ifdef HAVE_SYS_PRCTL_H
 #include <sys/prctl.h>
 #endif
+#ifdef __linux__
+#include <sys/syscall.h>
+#endif
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -121,8 +124,18 @@ child_signals(void)
 
 	memset(&sa, 0, sizeof(sa));
 	sa.sa_handler = SIG_DFL;
-	for (int s = 1; s < NSIG; s++)
+	for (int s = 1; s < NSIG; s++) {
+#ifdef SYS_rt_sigaction
+		/* libc hides two signals of its own, which posix_spawn of whoever started us may have left ignored; the
+		 * kernel's struct is all zeros for the default. */
+		static const char dfl[64];
+
+		if (sigaction(s, &sa, NULL) < 0)
+			syscall(SYS_rt_sigaction, s, dfl, NULL, (size_t)(NSIG - 1) / 8);
+#else
 		sigaction(s, &sa, NULL);
+#endif
+	}
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
