@@ -339,6 +339,7 @@ ui_handle(struct ui_state *s, int key, const struct view *v, const struct view_l
 	*out = (struct ui_intent){.kind = UI_NONE};
 	if (paste_key(s, key, now))
 		return;
+	s->want_failure = false;
 	if (s->msg.level == UI_MSG_ERROR)
 		s->msg.at = 0;
 	if (a == ACT_SUSPEND || a == ACT_REDRAW) {

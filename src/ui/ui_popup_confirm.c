@@ -107,7 +107,7 @@ words_force(struct words *w, bool small, const struct view *v, const char *model
 		add(w, "", "");
 		snprintf(t, sizeof(t), "SIGKILL at once, without drain: %d in flight %s cut.", in_flight,
 		    in_flight == 1 ? "is" : "are");
-		add(w, t, "");
+		add(w, in_flight > 0 ? t : "SIGKILL at once; no request is in flight.", "");
 		add(w, "", "");
 	}
 	buttons(w, small, "Restart");

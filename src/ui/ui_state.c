@@ -135,42 +135,40 @@ ui_rule(struct ui_state *s, struct grid *g, int row, bool focused, const char *t
 	grid_put(g, row, 2 + used, 1, ROLE_TEXT, " ");
 }
 
-/* A failure shows its error; leaving it goes on following. */
-static void
-follow_failure(struct ui_state *s, const struct view *v, const struct view_log *log)
+/* When the run that failed began, by its own account or by mai's log. */
+static uint64_t
+run_began(const struct view *v, const struct view_log *log)
 {
 	const struct view_engine *e = view_current(v);
-	uint64_t run = 0, now = view_now(v, clock_ms());
+	uint64_t now = view_now(v, clock_ms());
 
-	if (s->screen != SCREEN_FAILED) {
-		if (s->log.auto_pause)
-			ui_log_follow(&s->log);
-		return;
-	}
-	if (e == NULL || !s->log.follow)
-		return;
-	if (e->spawned_at != 0 && now > e->spawned_at)
-		run = clock_wall_ms() - (now - e->spawned_at);
-	for (size_t i = view_log_count(log); run == 0 && i-- > 0;) {
+	if (e != NULL && e->spawned_at != 0 && now > e->spawned_at)
+		return clock_wall_ms() - (now - e->spawned_at);
+	for (size_t i = view_log_count(log); i-- > 0;) {
 		const struct view_line *l = view_log_at(log, i);
 
-		if (l->source == SOURCE_MAI && strncmp(l->text, "starting ", 9) == 0)
-			run = l->wall_ms;
+		if (l->source == SOURCE_MAI &&
+		    (strncmp(l->text, "starting ", 9) == 0 || strstr(l->text, "-> starting") != NULL))
+			return l->wall_ms;
 	}
-	ui_log_failure(&s->log, log, run);
+	return 0;
 }
 
+/* A failure rings, and the log shows its error unless the person is reading elsewhere; leaving it follows again. */
 static void
 note_screen(struct ui_state *s, const struct view *v, const struct view_log *log)
 {
 	enum ui_screen was = s->screen;
 
-	s->screen = ui_screen_of(v, s->link);
-	if (s->screen == SCREEN_FAILED && was != SCREEN_FAILED && was != SCREEN_LINK_DOWN)
-		s->bell = true;
-	if (s->screen != was || (s->screen == SCREEN_FAILED && s->log.follow && s->log.paused_at == 0))
-		follow_failure(s, v, log);
 	s->view_seq = v->seq;
+	s->screen = ui_screen_of(v, s->link);
+	if (s->screen != was && s->screen != SCREEN_LINK_DOWN && was != SCREEN_LINK_DOWN) {
+		s->want_failure = s->bell = s->screen == SCREEN_FAILED;
+		if (s->log.auto_pause)
+			ui_log_follow(&s->log);
+	}
+	if (s->want_failure && (!s->log.follow || ui_log_failure(&s->log, log, run_began(v, log))))
+		s->want_failure = false;
 }
 
 void

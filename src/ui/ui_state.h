@@ -77,6 +77,7 @@ struct ui_state {
 	uint64_t view_seq;
 	bool quitting;			/* the core was told to end */
 	bool suspend, redraw, bell;
+	bool want_failure;		/* the log is to jump to the error, which may come later than the state */
 	bool pasting, pasted;
 	char arg[UI_TEXT_MAX];		/* what intents point into */
 };

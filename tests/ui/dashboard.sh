@@ -5,8 +5,8 @@ command -v tmux >/dev/null 2>&1 || { echo "no tmux"; exit 77; }
 python=${PYTHON3:-python3}
 command -v "$python" >/dev/null 2>&1 || { echo "no python3"; exit 77; }
 status=0
-"$python" "${srcdir:-.}/tests/ui/dashboard.py" ./mai || status=1
+"$python" -B "${srcdir:-.}/tests/ui/dashboard.py" ./mai || status=1
 if [ -x tests/fake/fake_engine ]; then
-	"$python" "${srcdir:-.}/tests/ui/foreground.py" ./mai || status=1
+	"$python" -B "${srcdir:-.}/tests/ui/foreground.py" ./mai || status=1
 fi
 exit $status

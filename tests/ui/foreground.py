@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.request
 
 from term import alive, run, until
 
@@ -186,6 +187,32 @@ def flood_of_the_engine(t):
     t.see("PAUSED", 1500)
     t.keys("m")
     t.see("Swap model", 1500)
+
+
+@test
+def stopped_terminal(t):
+    """A terminal that stops reading during a flood of engine output delays nobody else."""
+    start(t, one="--flood 20000")
+    t.see("RUNNING  one", 10000)
+    with open(t.dir + "/mai.yaml", encoding="utf-8") as f:
+        port = int(re.search(r"listen: 127.0.0.1:(\d+)", f.read()).group(1))
+    server = int(t.tmux("display", "-p", "#{pid}"))
+    took = []
+    os.kill(server, signal.SIGSTOP)
+    try:
+        end = time.monotonic() + 3
+        while time.monotonic() < end:
+            begin = time.monotonic()
+            with urllib.request.urlopen("http://127.0.0.1:%d/health" % port, timeout=5) as r:
+                assert r.status == 200
+            took.append(time.monotonic() - begin)
+            time.sleep(0.01)
+    finally:
+        os.kill(server, signal.SIGCONT)
+    took.sort()
+    assert took[len(took) * 9 // 10] < 0.1 and took[-1] < 1, took[-5:]
+    before = t.grab()
+    until(lambda: t.grab() != before, 5000, "the view does not catch up")
 
 
 @test

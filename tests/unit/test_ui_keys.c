@@ -277,6 +277,23 @@ test_failure(void **state)
 	assert_false(f->s.bell);
 	be(ENGINE_STARTING);
 	assert_true(f->s.log.follow);
+	/* The lines may come after the state; an old error is not it, and a key ends the waiting. */
+	clock_fake(NOW + 2000, WALL + 2000);
+	fix_line(f, 12, 4, 33, "m ", "one: stopped -> starting (user)");
+	f->v.engines[0].spawned_at = 0;
+	be(ENGINE_FAILED);
+	assert_true(f->s.log.follow);
+	fix_line(f, 12, 4, 34, "mE", "load one failed");
+	fix_compose(f, 80, 24);
+	assert_false(f->s.log.follow);
+	assert_int_equal(view_log_at(f->log, 3)->seq, f->s.log.hit);
+	be(ENGINE_STARTING);
+	fix_line(f, 12, 4, 35, "m ", "one: failed -> starting (user)");
+	be(ENGINE_FAILED);
+	fix_key(f, 'w');
+	fix_line(f, 12, 4, 36, "mE", "again");
+	fix_compose(f, 80, 24);
+	assert_true(f->s.log.follow);
 }
 
 int
