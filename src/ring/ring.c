@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: ISC
- * The rings. Each source (a lane) is a queue of chunks; a chunk holds text from its front and the index of its lines
- * from its back, so that memory is taken as it fills, a full lane gives back its oldest chunk, and any line is found by
- * two binary searches. */
-#include "ring/ring.h"
-
+ * The rings, filled. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/xmalloc.h"
+#include "ring/ring_priv.h"
 
 #define CHUNK_MAX ((size_t)64 * 1024)
 #define CHUNK_MIN ((size_t)256)
@@ -16,57 +13,14 @@
 #define LIVE_MAX ((size_t)4096)
 #define MODEL_MAX ((size_t)255)
 #define CHILDREN_MAX 256
-#define HISTORY 32
 
-struct entry {
-	uint64_t seq;
-	uint64_t wall_ms;
-	uint32_t off;
-	uint32_t len_level;	/* length << 8 | level */
-};
-
-struct chunk {
-	size_t size;	/* of data, a multiple of 8 */
-	size_t used;	/* text bytes at the front */
-	size_t n;	/* entries at the back, the newest lowest */
-	uint64_t data[];
-};
-
-/* Lines that left: how many and how long, between two numbers. */
-struct gone {
-	uint64_t first, last, lines, bytes;
-};
-
-struct lane {
-	int source;
-	char *model;		/* (owned) RING_CHILD only */
-	size_t limit, chunk;
-	size_t bytes;		/* of all chunks */
-	struct chunk **q;	/* (owned) oldest first */
-	size_t nq, capq;
-	struct gone gone[HISTORY];	/* oldest first; the first one sums up what is older still */
-	size_t ngone;
-	char *live;		/* (owned) */
-};
-
-struct ring {
-	struct lane mai, access;
-	struct lane **child;	/* (owned) */
-	size_t nchild;
-	size_t last;		/* the child written to last */
-	size_t child_limit, child_total, child_bytes;
-	uint64_t next;
-	void (*fn)(void *arg);
-	void *arg;
-};
-
-static char *
+char *
 chunk_text(const struct chunk *c)
 {
 	return (char *)(uintptr_t)c->data;
 }
 
-static struct entry *
+struct entry *
 chunk_entry(const struct chunk *c, size_t i)
 {
 	return (struct entry *)(void *)(chunk_text(c) + c->size) - (i + 1);
@@ -78,8 +32,8 @@ chunk_bytes(const struct chunk *c)
 	return sizeof(*c) + c->size;
 }
 
-static size_t
-text_len(const struct entry *e)
+size_t
+entry_len(const struct entry *e)
 {
 	return e->len_level >> 8;
 }
@@ -227,8 +181,8 @@ oldest_child(const struct ring *r)
 	return best;
 }
 
-static struct lane *
-find_child(const struct ring *r, const char *model)
+struct lane *
+ring_child(const struct ring *r, const char *model)
 {
 	if (r->last < r->nchild && strcmp(r->child[r->last]->model, model) == 0)
 		return r->child[r->last];
@@ -241,7 +195,7 @@ find_child(const struct ring *r, const char *model)
 static struct lane *
 child_lane(struct ring *r, const char *model)
 {
-	struct lane *l = find_child(r, model);
+	struct lane *l = ring_child(r, model);
 	size_t i;
 
 	if (l != NULL && r->child[r->last] == l)
@@ -325,7 +279,7 @@ ring_set_live(struct ring *r, const char *model, const char *text)
 	if (model == NULL)
 		return;
 	if (text == NULL || text[0] == '\0') {
-		l = find_child(r, model);
+		l = ring_child(r, model);
 		if (l == NULL || l->live == NULL)
 			return;
 		free(l->live);
@@ -344,236 +298,15 @@ ring_set_live(struct ring *r, const char *model, const char *text)
 const char *
 ring_live(const struct ring *r, const char *model)
 {
-	const struct lane *l = model == NULL ? NULL : find_child(r, model);
+	const struct lane *l = model == NULL ? NULL : ring_child(r, model);
 
 	return l == NULL || l->live == NULL ? "" : l->live;
-}
-
-/* reading -------------------------------------------------------------------------------------------------------- */
-
-struct cursor {
-	const struct lane *l;
-	size_t chunk, line;	/* forward: the next one; backward: one behind it */
-};
-
-static const struct entry *
-cursor_at(const struct cursor *c)
-{
-	return c->chunk < c->l->nq && c->line < c->l->q[c->chunk]->n ? chunk_entry(c->l->q[c->chunk], c->line) : NULL;
-}
-
-static const char *
-cursor_model(const struct cursor *c, const struct entry *e)
-{
-	if (c->l->source == RING_CHILD)
-		return c->l->model;
-	return chunk_text(c->l->q[c->chunk]) + e->off + text_len(e) + 1;
-}
-
-static bool
-cursor_wanted(const struct cursor *c, const struct entry *e, const char *model)
-{
-	return model == NULL || c->l->source != RING_MAI || strcmp(cursor_model(c, e), model) == 0;
-}
-
-static void
-cursor_next(struct cursor *c)
-{
-	if (++c->line >= c->l->q[c->chunk]->n) {
-		c->chunk++;
-		c->line = 0;
-	}
-}
-
-/* To the first line with seq >= from. */
-static void
-cursor_seek(struct cursor *c, uint64_t from)
-{
-	const struct lane *l = c->l;
-	size_t lo = 0, hi = l->nq;
-
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-		const struct chunk *k = l->q[mid];
-
-		if (chunk_entry(k, k->n - 1)->seq < from)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	c->chunk = lo;
-	c->line = 0;
-	if (lo == l->nq)
-		return;
-	hi = l->q[lo]->n;
-	for (size_t a = 0; a < hi;) {
-		size_t mid = a + (hi - a) / 2;
-
-		if (chunk_entry(l->q[lo], mid)->seq < from)
-			a = mid + 1;
-		else
-			hi = mid;
-	}
-	c->line = hi;
-}
-
-/* The lanes that mask and model ask for; returns how many were written to out (owned by the caller). */
-static size_t
-lanes(const struct ring *r, unsigned mask, const char *model, struct cursor **out)
-{
-	struct cursor *c = xcalloc(r->nchild + 2, sizeof(*c));
-	size_t n = 0;
-
-	if ((mask & (1u << RING_CHILD)) != 0) {
-		for (size_t i = 0; i < r->nchild; i++)
-			if (model == NULL || strcmp(r->child[i]->model, model) == 0)
-				c[n++].l = r->child[i];
-	}
-	if ((mask & (1u << RING_MAI)) != 0)
-		c[n++].l = &r->mai;
-	if ((mask & (1u << RING_ACCESS)) != 0)
-		c[n++].l = &r->access;
-	*out = c;
-	return n;
-}
-
-/* Of lines that left: those from `from` on; in a piece that lies across it, its share. */
-static void
-count_gone(const struct lane *l, uint64_t from, uint64_t *lines, uint64_t *bytes)
-{
-	for (size_t i = 0; i < l->ngone; i++) {
-		const struct gone *g = &l->gone[i];
-		uint64_t span = g->last - g->first + 1, part;
-
-		if (g->last < from)
-			continue;
-		part = from <= g->first ? span : g->last - from + 1;
-		*lines += part == span ? g->lines : (uint64_t)((double)g->lines * (double)part / (double)span);
-		*bytes += part == span ? g->bytes : (uint64_t)((double)g->bytes * (double)part / (double)span);
-	}
-}
-
-uint64_t
-ring_dropped(const struct ring *r, unsigned mask, const char *model, uint64_t from, uint64_t *bytes)
-{
-	struct cursor *c;
-	size_t n = lanes(r, mask, model, &c);
-	uint64_t lines = 0, sum = 0;
-
-	for (size_t i = 0; i < n; i++)
-		if (model == NULL || c[i].l->source != RING_MAI)
-			count_gone(c[i].l, from, &lines, &sum);
-	free(c);
-	if (bytes != NULL)
-		*bytes = sum;
-	return lines;
-}
-
-uint64_t
-ring_read(const struct ring *r, unsigned mask, const char *model, uint64_t from,
-    bool (*fn)(void *, const struct ring_line *), void *arg, uint64_t *dropped)
-{
-	struct cursor *c;
-	size_t n = lanes(r, mask, model, &c);
-	uint64_t next = r->next;
-
-	if (dropped != NULL)
-		*dropped = ring_dropped(r, mask, model, from, NULL);
-	for (size_t i = 0; i < n; i++)
-		cursor_seek(&c[i], from);
-	for (;;) {
-		struct cursor *min = NULL;
-		const struct entry *e = NULL;
-		struct ring_line line;
-
-		for (size_t i = 0; i < n; i++) {
-			const struct entry *x = cursor_at(&c[i]);
-
-			if (x != NULL && (e == NULL || x->seq < e->seq)) {
-				e = x;
-				min = &c[i];
-			}
-		}
-		if (e == NULL)
-			break;
-		line = (struct ring_line){.seq = e->seq, .wall_ms = e->wall_ms, .source = min->l->source,
-		    .level = (char)(e->len_level & 0xff), .model = cursor_model(min, e),
-		    .text = chunk_text(min->l->q[min->chunk]) + e->off, .len = text_len(e)};
-		if (cursor_wanted(min, e, model) && !fn(arg, &line)) {
-			next = line.seq + 1;
-			break;
-		}
-		cursor_next(min);
-	}
-	free(c);
-	return next;
-}
-
-static const struct entry *
-cursor_before(struct cursor *c)
-{
-	if (c->line == 0) {
-		if (c->chunk == 0)
-			return NULL;
-		c->line = c->l->q[--c->chunk]->n;
-	}
-	return chunk_entry(c->l->q[c->chunk], c->line - 1);
-}
-
-uint64_t
-ring_tail(const struct ring *r, unsigned mask, const char *model, size_t n)
-{
-	struct cursor *c;
-	size_t nc = lanes(r, mask, model, &c);
-	uint64_t from = r->next;
-
-	for (size_t i = 0; i < nc; i++)
-		c[i].chunk = c[i].l->nq;
-	while (n > 0) {
-		struct cursor *max = NULL;
-		const struct entry *e = NULL;
-
-		for (size_t i = 0; i < nc; i++) {
-			const struct entry *x = cursor_before(&c[i]);
-
-			if (x != NULL && (e == NULL || x->seq > e->seq)) {
-				e = x;
-				max = &c[i];
-			}
-		}
-		if (e == NULL)
-			break;
-		max->line--;
-		if (cursor_wanted(max, e, model)) {
-			from = e->seq;
-			n--;
-		}
-	}
-	free(c);
-	return from;
 }
 
 uint64_t
 ring_next(const struct ring *r)
 {
 	return r->next;
-}
-
-uint64_t
-ring_first(const struct ring *r, unsigned mask)
-{
-	struct cursor *c;
-	size_t n = lanes(r, mask, NULL, &c);
-	uint64_t first = r->next;
-
-	for (size_t i = 0; i < n; i++) {
-		const struct entry *e = cursor_at(&c[i]);
-
-		if (e != NULL && e->seq < first)
-			first = e->seq;
-	}
-	free(c);
-	return first;
 }
 
 size_t
