@@ -219,6 +219,8 @@ guard_run(int (*core)(void *, int), void *arg)
 		fcntl(sigpipe[i], F_SETFD, FD_CLOEXEC);
 		fcntl(sigpipe[i], F_SETFL, O_NONBLOCK);
 	}
+	/* Nothing the core does may wait for its guard. */
+	fcntl(pair[1], F_SETFL, O_NONBLOCK);
 	wake_fd = sigpipe[1];
 	/* No signal may come between the handlers and the fork, or it would be lost to one of the two. */
 	sigfillset(&all);
