@@ -30,6 +30,7 @@ struct top {
 	bool told;			/* actions is valid */
 	bool stopping;			/* the person wants the core to end */
 	bool leaving;
+	struct act *acts;		/* (owned) calls under way */
 	pid_t spawned;			/* a supervisor started from here; 0: none */
 	const char *farewell;
 };
@@ -37,6 +38,7 @@ struct top {
 /* One call under way. */
 struct act {
 	struct top *t;
+	struct act *next;
 	enum ui_intent_kind kind;
 	uint64_t since;
 };
@@ -105,6 +107,17 @@ leave(struct top *t, const char *how, const char *farewell)
 }
 
 static void
+act_free(struct act *a)
+{
+	struct act **p = &a->t->acts;
+
+	while (*p != a)
+		p = &(*p)->next;
+	*p = a->next;
+	free(a);
+}
+
+static void
 on_outcome(void *arg, enum client_result r, int status, const char *answer, size_t n)
 {
 	struct act *a = arg;
@@ -113,7 +126,6 @@ on_outcome(void *arg, enum client_result r, int status, const char *answer, size
 	uint64_t now = clock_ms();
 	bool ok;
 
-	/* Also called for what is under way when all ends. */
 	if (t->ui != NULL && !t->leaving) {
 		ok = top_act_outcome(a->kind, r, status, answer, n, now - a->since, &text);
 		ui_pending(t->ui, a->kind, a->kind == UI_QUIT_STOP && ok);
@@ -124,7 +136,7 @@ on_outcome(void *arg, enum client_result r, int status, const char *answer, size
 		want_frame(t, ECHO_MS);
 	}
 	strbuf_fini(&text);
-	free(a);
+	act_free(a);
 }
 
 static void
@@ -135,7 +147,8 @@ call(struct top *t, const struct ui_intent *in)
 
 	if (top_act_call(in, &path, &body)) {
 		a = xcalloc(1, sizeof(*a));
-		*a = (struct act){.t = t, .kind = in->kind, .since = clock_ms()};
+		*a = (struct act){.t = t, .next = t->acts, .kind = in->kind, .since = clock_ms()};
+		t->acts = a;
 		ui_pending(t->ui, in->kind, true);
 		top_link_post(&t->l, strbuf_str(&path), body.len > 0 ? strbuf_str(&body) : NULL, on_outcome, a);
 	}
@@ -365,6 +378,8 @@ top_run(const struct cmd_opts *o, const struct client_target *target, bool foreg
 	for (size_t i = 0; i < ARRAY_LEN(t.sig); i++)
 		sigwatch_stop(&t.sig[i]);
 	top_link_close(&t.l);
+	while (t.acts != NULL)
+		act_free(t.acts);
 	if (t.farewell != NULL)
 		fprintf(stderr, "%s\n", t.farewell);
 	return CMD_OK;
