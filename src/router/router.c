@@ -192,10 +192,41 @@ shutdown_check(struct router *r)
 	done(r->shutdown_arg);
 }
 
+/* Unloads models that served nobody for their ttl. Returns when the next one is due (clock_ms), 0 when none will be. */
+static uint64_t
+unload_idle(struct router *r, uint64_t now)
+{
+	uint64_t next = 0;
+
+	for (size_t i = 0; i < r->nslots; i++) {
+		struct slot *s = r->slots[i];
+		uint64_t since, due;
+
+		if (s->model->ttl == 0 || s->model->pin || s->in_flight > 0 || s->queued > 0 ||
+		    slot_state(s) != ENGINE_READY)
+			continue;
+		since = r->eng->info(s->engine)->ready_at;
+		due = (s->idle_since > since ? s->idle_since : since) + s->model->ttl;
+		if (due <= now)
+			r->eng->stop(s->engine, REASON_IDLE, false, true);
+		else if (next == 0 || due < next)
+			next = due;
+	}
+	return next;
+}
+
+static uint64_t
+sooner(uint64_t again, uint64_t due, uint64_t now)
+{
+	uint64_t left = due > now ? due - now : 1;
+
+	return due != 0 && (again == 0 || left < again) ? left : again;
+}
+
 static void
 look(struct router *r)
 {
-	uint64_t now = clock_ms(), again = 0, due;
+	uint64_t now = clock_ms(), again = 0;
 
 	queue_expire(r, now);
 	swap_policy(r, now, &again);
@@ -212,9 +243,8 @@ look(struct router *r)
 	}
 	verbs_check(r);
 	sweep_leaving(r);
-	due = queue_next_deadline(r);
-	if (due != 0 && (again == 0 || due - now < again))
-		again = due > now ? due - now : 1;
+	again = sooner(again, queue_next_deadline(r), now);
+	again = sooner(again, unload_idle(r, now), now);
 	if (again != 0 && (!timer_armed(&r->tick) || timer_left(&r->tick) > again))
 		timer_set(&r->tick, again);
 	shutdown_check(r);
@@ -322,6 +352,8 @@ leave_flight(struct ticket *t)
 	struct slot *s = t->slot;
 
 	s->in_flight--;
+	if (s->in_flight == 0)
+		s->idle_since = clock_ms();
 	if (s->engine != NULL)
 		t->router->eng->set_inflight(s->engine, s->in_flight);
 	/* The common case, nobody waiting anywhere, costs nothing more. */

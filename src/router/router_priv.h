@@ -36,6 +36,7 @@ struct slot {
 	bool manual;			/* last started by a person */
 	bool leaving;			/* gone from the configuration; freed once stopped and empty */
 	uint64_t load_since;
+	uint64_t idle_since;		/* end of the last request; 0: none since it is ready */
 };
 
 /* Something a person asked for, not yet come out. */

@@ -477,6 +477,30 @@ test_concurrency_limit(void **state)
 	router_done(&q[2].t);
 }
 
+static void
+test_ttl_counts_from_the_last_request(void **state)
+{
+	struct req q;
+
+	(void)state;
+	models[0].ttl = 30;
+	submit(&q, "a");
+	turn();
+	set(&engines[0], ENGINE_READY);
+	turn();
+	/* In flight for longer than the ttl: it stays. */
+	for (int i = 0; i < 6; i++)
+		loop_once(loop, 10);
+	assert_int_equal(engines[0].info.state, ENGINE_READY);
+	router_done(&q.t);
+	turn();
+	assert_int_equal(engines[0].info.state, ENGINE_READY);
+	for (int i = 0; i < 100 && engines[0].info.state == ENGINE_READY; i++)
+		loop_once(loop, 10);
+	assert_int_equal(engines[0].info.state, ENGINE_STOPPING);
+	assert_int_equal(engines[0].info.reason, REASON_IDLE);
+}
+
 int
 main(void)
 {
@@ -485,7 +509,7 @@ main(void)
 		T(test_first_request_starts), T(test_left_before_served), T(test_unknown_and_full),
 		T(test_swap_waits_for_in_flight), T(test_failure_refuses_waiters), T(test_requeue_once),
 		T(test_verbs), T(test_restart_waits_for_a_new_generation), T(test_shutdown),
-		T(test_queue_timeout), T(test_concurrency_limit),
+		T(test_queue_timeout), T(test_concurrency_limit), T(test_ttl_counts_from_the_last_request),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
