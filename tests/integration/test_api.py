@@ -81,7 +81,7 @@ def test_snapshot(one):
 
 def test_requests_and_cancel(one):
     call = world.Later(one.chat, "m", fake="sse=1000, gap=20", stream=True)
-    row = wait(lambda: (one.get("/api/requests").json.get("requests") or [None])[0], 3, "listed")
+    row = wait(lambda: next((r for r in one.get("/api/requests").json["requests"] if r["phase"] == "gen"), None), 3, "generating")
     for key in ("id", "client", "model", "path", "phase"):
         assert key in row, row
     assert row["model"] == "m" and row["path"] == "/v1/chat/completions"
