@@ -2,6 +2,8 @@
  * Building, wiring, running and ending the core. */
 #include "app/server.h"
 
+#include <sys/resource.h>
+
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -55,6 +57,20 @@ tune_malloc(void)
 	mallopt(M_TRIM_THRESHOLD, 32 * (int)MIB);
 	mallopt(M_TOP_PAD, (int)MIB / 4);
 #endif
+}
+
+/* A connection is two descriptors, and the usual soft limit of 1024 is made for select(2). */
+static void
+raise_descriptors(const struct conf *c)
+{
+	struct rlimit rl;
+	rlim_t want = (rlim_t)c->max_connections * 2 + 256;
+
+	if (getrlimit(RLIMIT_NOFILE, &rl) < 0 || rl.rlim_cur >= want)
+		return;
+	rl.rlim_cur = rl.rlim_max == RLIM_INFINITY || rl.rlim_max > want ? want : rl.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &rl) < 0)
+		log_warn("server", NULL, "cannot raise the limit of open files: %s", strerror(errno));
 }
 
 static void
@@ -335,6 +351,7 @@ server_run(const struct server_opts *o)
 	int report = o->report_fd, swept;
 
 	tune_malloc();
+	raise_descriptors(s.conf);
 	daemon_write_pid(o->lock_fd);
 	if (server_build(&s, &e) < 0) {
 		if (report < 0)
