@@ -64,6 +64,14 @@ put(struct row *r, const char *text)
 		r->col += grid_put_end(r->g, r->row, r->col, r->right - r->col, ROLE_TEXT, text);
 }
 
+/* Whole or not at all. */
+static void
+put_item(struct row *r, const char *text)
+{
+	if (r->col + text_width(text) <= r->right)
+		put(r, text);
+}
+
 /* The right end comes first: the left gives way. */
 static void
 put_note(struct row *r, const char *text)
@@ -93,16 +101,16 @@ detail_running(struct row *r, const struct view *v, const struct view_engine *e,
 	put(r, e->kind != NULL ? e->kind : "engine");
 	if (e->pid != 0) {
 		snprintf(t, sizeof(t), "  pid %d", e->pid);
-		put(r, t);
+		put_item(r, t);
 	}
 	if (e->port != 0) {
 		snprintf(t, sizeof(t), "  :%d", e->port);
-		put(r, t);
+		put_item(r, t);
 	}
 	if (e->check_ok_at != 0) {
 		text_duration(d, sizeof(d), head_since(now, e->check_ok_at), false);
 		snprintf(t, sizeof(t), "  health ok %s ago", d);
-		put(r, t);
+		put_item(r, t);
 	}
 }
 

@@ -275,7 +275,7 @@ static const struct {
 	{"help", help}, {"log of one source, paused", narrow_log}, {"log filter", filtered}, {"log search", searched},
 	{"attach, link down", link_down}, {"ascii", ascii},
 };
-static const int sizes[][2] = {{80, 24}, {120, 36}, {40, 12}, {60, 16}, {30, 6}, {20, 3}, {1, 1}};
+static const int sizes[][2] = {{80, 24}, {120, 36}, {40, 12}, {60, 16}, {64, 20}, {30, 6}, {20, 3}, {1, 1}};
 
 /* Every frame as text, in the form of the file that it is compared with. */
 static void
