@@ -119,6 +119,8 @@ struct known *api_known(struct api *a, const char *id);
 const char *api_model_value(enum engine_state s);
 void api_put_exit(struct jsonw *w, const struct engine_exit *x, bool full);
 void api_find_models(struct api *a);
+/* Takes a model that was found on disk, by its name there, among the configured ones; nothing when there is none. */
+void api_adopt_found(struct api *a, const char *id);
 
 /* view (api_snapshot.c) ---------------------------------------------------------------------------------------- */
 

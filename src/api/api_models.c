@@ -6,6 +6,7 @@
 
 #include "api/api_int.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/xmalloc.h"
 
 struct known *
@@ -31,6 +32,26 @@ api_find_models(struct api *a)
 	if (a->found != NULL)
 		conf_found_free(&a->found, a->nfound);
 	a->found = conf_discover(a->conf->model_directory, true, &a->nfound);
+}
+
+void
+api_adopt_found(struct api *a, const char *id)
+{
+	struct conf_errors errs = {{0}, 0};
+	struct conf *c = NULL;
+
+	for (size_t i = 0; i < a->nfound && c == NULL; i++)
+		if (strcmp(a->found[i].id, id) == 0)
+			c = conf_with_found(router_conf(a->o.router), &a->found[i], &errs);
+	if (errs.n > 0)
+		log_warn("api", id, "%s", strbuf_str(&errs.text));
+	conf_errors_fini(&errs);
+	if (c == NULL)
+		return;
+	log_info("api", id, "found on disk, now one of the models");
+	router_reload(a->o.router, c);
+	api_set_conf(a, c);
+	conf_unref(&c);
 }
 
 const char *

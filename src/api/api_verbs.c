@@ -83,6 +83,8 @@ api_verb(struct api *a, struct api_req *q, enum router_verb verb, const char *mo
 	struct http_req *req = q->req;
 	const struct conf_model *m = model != NULL ? conf_find(router_conf(a->o.router), model) : NULL;
 
+	if (m == NULL && model != NULL && (verb == VERB_LOAD || verb == VERB_START))
+		api_adopt_found(a, model);
 	if (verb == VERB_STOP && (model == NULL || m != NULL)) {
 		void *stop[3] = {q, a, m != NULL ? m->id : NULL};
 

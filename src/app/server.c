@@ -313,7 +313,7 @@ server_build(struct server *s, struct err *e)
 	s->api = api_new(&(struct api_opts){
 		.loop = s->loop, .bus = s->bus, .ring = s->ring, .metrics = s->metrics, .router = s->router,
 		.proxy = s->proxy, .engines = s->engines, .conf = s->conf, .port = s->port,
-		.foreground = o->foreground, .shutdown = on_shutdown_call, .reload = server_reload, .arg = s});
+		.instance = o->name, .foreground = o->foreground, .shutdown = on_shutdown_call, .reload = server_reload, .arg = s});
 	return 0;
 }
 

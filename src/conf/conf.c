@@ -207,6 +207,7 @@ conf_find(const struct conf *c, const char *name)
 	return NULL;
 }
 
+PRINTFLIKE(3, 0)
 static void
 message(struct strbuf *out, struct conf_place at, const char *fmt, va_list ap)
 {

@@ -77,6 +77,16 @@ swap_started(struct router *r, struct slot *to)
 	r->eng->start(slot_engine(to), why, r->target_manual);
 }
 
+static void
+note_load(struct router *r, struct slot *to)
+{
+	char labels[256];
+
+	metrics_observe(r->metrics, "mai_load_seconds",
+	    metrics_labels(labels, sizeof(labels), "model", to->model->id, NULL),
+	    (double)(clock_ms() - to->load_since) / 1000);
+}
+
 /* One step towards the target; called on every change and from the tick. */
 void
 swap_step(struct router *r)
@@ -89,7 +99,7 @@ swap_step(struct router *r)
 	case ENGINE_READY:
 		if (r->target_replaces)
 			r->swaps++;
-		metrics_observe(r->metrics, "mai_load_seconds", NULL, (double)(clock_ms() - to->load_since) / 1000);
+		note_load(r, to);
 		r->current = r->last = to;
 		swap_end(r);
 		queue_grant(to);
