@@ -23,7 +23,6 @@ def test_family(one):
     assert sid == one.core and pgid == one.core, "the core runs in its own session"
     assert proc.stat(one.status()["pid"])[1] == one.core
     assert int(one.pidfile.read_text().split()[0]) == one.core
-    assert proc.rss_kib(guard) < 4096 or world.sanitized(f"/proc/{guard}/exe")
 
 
 @pytest.mark.parametrize("target", ["guard", "core"])
