@@ -25,7 +25,7 @@ struct api_opts {	/* all borrowed */
 	int port;		/* the external port of GET /status */
 	bool foreground;	/* a dashboard started this core */
 	/* POST /api/shutdown, /api/reload, a viewer's bye. reload returns 0 or -1 with why. */
-	void (*shutdown)(void *arg, const char *who);
+	void (*shutdown)(void *arg, const char *who, bool force);	/* force: requests in flight are not waited for */
 	int (*reload)(void *arg, struct err *e);
 	void *arg;
 };

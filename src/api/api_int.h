@@ -44,6 +44,7 @@ struct api {
 	struct timer find_timer;
 	bool foreground, shutting;
 	char *shutdown_who;		/* (owned) */
+	bool shutdown_force;
 	/* a swap as it was first seen */
 	char *swap_to, *swap_who;	/* (owned) */
 	uint64_t swap_since;

@@ -50,21 +50,25 @@ do_shutdown(void *arg)
 {
 	struct api *a = arg;
 
-	a->o.shutdown(a->o.arg, a->shutdown_who != NULL ? a->shutdown_who : "");
+	a->o.shutdown(a->o.arg, a->shutdown_who != NULL ? a->shutdown_who : "", a->shutdown_force);
 }
 
 static void
-ask_shutdown(struct api *a, const char *who)
+ask_shutdown(struct api *a, const char *who, bool force)
 {
 	free(a->shutdown_who);
 	a->shutdown_who = xstrdup(who);
+	a->shutdown_force = force;
 	loop_defer(a->o.loop, do_shutdown, a);
 }
 
 void
 api_post_shutdown(struct api *a, struct api_req *q)
 {
-	ask_shutdown(a, q->who);
+	cJSON *o = json_parse(q->body, q->nbody, NULL);
+
+	ask_shutdown(a, q->who, json_bool(o, "force", false));
+	cJSON_Delete(o);
 	api_status(q->req, 200, "shutting_down");
 }
 
@@ -112,7 +116,7 @@ api_post_bye(struct api *a, struct api_req *q)
 	if (strcmp(how, "detach") != 0 && strcmp(how, "stop") != 0 && strcmp(how, "hangup") != 0) {
 		api_fail(a, q->req, 422, "how is detach, stop or hangup", "bad_request", NULL, false);
 	} else if (bye_stops(a, how, foreground)) {
-		ask_shutdown(a, q->who);
+		ask_shutdown(a, q->who, false);
 		api_status(q->req, 200, "shutting_down");
 	} else {
 		/* From now on the core belongs to nobody's terminal. */

@@ -179,13 +179,7 @@ cmd_shutdown(const struct cmd_opts *o)
 		return CMD_FAILED;
 	}
 	pid = core_pid(o, &t);
-	r = cmd_call(o, "POST", "/api/shutdown", NULL, &answer);
-	/* Asking twice is how a drain is cut short; the first may have been the last thing that it answered. */
-	if (r == CMD_OK && o->force) {
-		int status;
-
-		client_call(&t, "POST", "/api/shutdown", NULL, 5000, &status, &answer, NULL);
-	}
+	r = cmd_call(o, "POST", "/api/shutdown", o->force ? "{\"force\":true}" : NULL, &answer);
 	if (r == CMD_OK && !o->no_wait)
 		wait_for_end(&t, pid);
 	if (r == CMD_OK && !o->json)

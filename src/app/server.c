@@ -118,7 +118,7 @@ on_engines_gone(void *arg)
 }
 
 static void
-server_stop(struct server *s, const char *who)
+server_stop(struct server *s, const char *who, bool force)
 {
 	const struct bus_event e = {.kind = BUS_SHUTDOWN, .who = who, .text = "mai is ending"};
 
@@ -130,19 +130,19 @@ server_stop(struct server *s, const char *who)
 	} else {
 		log_warn("server", NULL, "asked again by %s: engines are killed", who);
 	}
-	router_shutdown(s->router, s->stops > 1, on_engines_gone, s);
+	router_shutdown(s->router, force || s->stops > 1, on_engines_gone, s);
 }
 
 static void
-on_shutdown_call(void *arg, const char *who)
+on_shutdown_call(void *arg, const char *who, bool force)
 {
-	server_stop(arg, who);
+	server_stop(arg, who, force);
 }
 
 static void
 on_term(void *arg, int sig)
 {
-	server_stop(arg, sig == SIGINT ? "SIGINT" : "SIGTERM");
+	server_stop(arg, sig == SIGINT ? "SIGINT" : "SIGTERM", false);
 }
 
 /* The guard is gone: nobody would clean up after us, so we do and end. */

@@ -54,12 +54,27 @@ ui_popup_close(struct ui_state *s)
 	memset(&s->popup, 0, sizeof(s->popup));
 }
 
+/* A supervisor that was started without any model asks which one. log_next comes with the snapshot. */
+static void
+offer_models(struct ui_state *s, const struct view *v, uint64_t now)
+{
+	if (s->offered || s->read_only || v->log_next == 0 || s->link != UI_LINK_UP)
+		return;
+	s->offered = true;
+	for (size_t i = 0; i < v->nengines; i++)
+		if (!v->engines[i].discovered)
+			return;
+	if (s->foreground && s->popup.kind == POPUP_NONE)
+		ui_popup_open(s, POPUP_PICKER, NULL, 0, now);
+}
+
 void
 ui_popup_check(struct ui_state *s, const struct view *v, uint64_t now)
 {
 	const struct view_engine *e = view_engine_find(v, s->popup.model);
 	bool on = e != NULL && (e->state == ENGINE_READY || e->state == ENGINE_DRAINING || e->state == ENGINE_STARTING);
 
+	offer_models(s, v, now);
 	switch (s->popup.kind) {
 	case POPUP_STOP:
 	case POPUP_RESTART:

@@ -76,6 +76,7 @@ struct ui_state {
 	} pending[UI_KILL + 1];
 	uint64_t view_seq;
 	bool quitting;			/* the core was told to end */
+	bool offered;			/* without any model the picker opened by itself, once */
 	bool suspend, redraw, bell;
 	bool want_failure;		/* the log is to jump to the error, which may come later than the state */
 	bool pasting, pasted;

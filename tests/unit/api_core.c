@@ -198,8 +198,9 @@ proxy_totals(struct proxy *p, struct proxy_totals *out)
 /* life ------------------------------------------------------------------------------------------------------------ */
 
 static void
-on_shutdown(void *arg, const char *who)
+on_shutdown(void *arg, const char *who, bool force)
 {
+	core.forced = force;
 	core.shutdowns++;
 	snprintf(core.who, sizeof(core.who), "%s", who);
 }

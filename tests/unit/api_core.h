@@ -30,7 +30,7 @@ struct core {
 	enum router_verb verb;
 	char asked[128], who[128];
 	int max_tokens, nverbs, forgotten;
-	bool force, hold;
+	bool force, hold, forced;
 	struct router_outcome outcome;
 	/* what the proxy tells */
 	struct proxy_row rows[4];

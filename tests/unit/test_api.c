@@ -273,6 +273,10 @@ test_management(void **state)
 	check(ask("POST", "/api/reload", NULL, NULL), 409, "mai.yaml:3:1: no such key");
 	check(ask("POST", "/api/shutdown", NULL, NULL), 200, "{\"status\":\"shutting_down\"}");
 	assert_int_equal(core.shutdowns, 1);
+	assert_false(core.forced);
+	check(ask("POST", "/api/shutdown", NULL, "{\"force\":true}"), 200, "{\"status\":\"shutting_down\"}");
+	assert_int_equal(core.shutdowns, 2);
+	assert_true(core.forced);
 	check(ask("POST", "/load", "Content-Length: 2000000\r\n", NULL), 413, NULL);
 }
 
