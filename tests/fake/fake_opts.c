@@ -48,7 +48,7 @@ static const struct opt process_opts[] = {
 	O("print-fds", FLAG, print_fds), O("print-signals", FLAG, print_signals), O("print-env", FLAG, print_env),
 	O("print-tty", FLAG, print_tty), O("port-in-use-hang", FLAG, port_in_use_hang),
 	O("stdin-check", FLAG, stdin_check), O("wait-clients-on-term", FLAG, wait_clients_on_term),
-	O("drop-reused", FLAG, drop_reused), O("check-model", FLAG, check_model),
+	O("drop-reused", FLAG, drop_reused), O("check-model", FLAG, check_model), O("own-name", FLAG, own_name),
 	O("health-fail-after", NUM, health_fail_after), O("signal", TEXT, signal_name), O("spew", TEXT, spew),
 	O("model", TEXT, model), O("m", TEXT, model_m), O("model-name", TEXT, model_name), O("record", TEXT, record),
 	O("state", TEXT, state),

@@ -133,9 +133,10 @@ tokens(const struct fake_conn *c)
 static void
 add_id(struct fake_buf *b, const struct fake_conn *c, const char *object)
 {
+	const char *name = c->model[0] != '\0' && !fake.own_name ? c->model : fake_model();
+
 	fake_addf(b, "{\"id\":\"fake-%lu\",\"object\":\"%s\",\"created\":1,\"model\":", fake_stats.completions, object);
-	fake_add_json(b, c->model[0] != '\0' ? c->model : fake_model(),
-	    strlen(c->model[0] != '\0' ? c->model : fake_model()));
+	fake_add_json(b, name, strlen(name));
 }
 
 static void

@@ -418,6 +418,16 @@ def test_model_name_is_the_engines_own_upstream_and_the_clients_in_the_reply(mai
         assert json.loads(data)["model"] == "nick"
 
 
+def test_the_reply_names_the_clients_model_whatever_the_engine_calls_itself(mai):
+    """llama-server answers with the path of its file."""
+    mai.config({"m": mai.engine("m", ["--own-name", "-m", "/models/x.gguf"], aliases=["nick"])})
+    mai.start_all()
+    for name in ("m", "nick"):
+        assert mai.chat(name).json["model"] == name
+        for data in http.events(mai.chat(name, stream=True, stream_options={"include_usage": True}).body)[:-1]:
+            assert json.loads(data)["model"] == name
+
+
 def test_body_bytes_are_otherwise_unchanged(one):
     raw = b'{ "messages" : [ {"role":"user","content":"\\u00e9 \xc3\xa9 "} ],\n\t"x":1e400, "model" : "m","seed":-0 }'
     with one.raw() as c:
