@@ -1,6 +1,7 @@
 # Checks of the tree itself. Each exits 77 where its tool is missing.
 LINT = \
 	tests/lint/banned.sh \
+	tests/lint/hardened.sh \
 	tests/lint/headers.sh \
 	tests/lint/layers.sh \
 	tests/lint/man.sh \
