@@ -246,6 +246,8 @@ main(int argc, char **argv)
 	for (int i = 1; i + 1 < argc; i++)
 		if (strcmp(argv[i], "--port") == 0)
 			port = strtol(argv[i + 1], NULL, 10);
+	if (port == 0)
+		errx(2, "usage: bench_upstream --port P");
 	memset(pad, 'y', sizeof(pad));
 	nwhole = (size_t)snprintf(whole, sizeof(whole), "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 	    "Content-Length: %d\r\n\r\n%s%.*s%s", BODY, BODY_START, BODY - (int)strlen(BODY_START BODY_END), pad, BODY_END);
