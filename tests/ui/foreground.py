@@ -103,7 +103,9 @@ def detach_and_attach(t):
     assert t.ended() == 0
     t.sane()
     assert "ready" in cli(t, "status").stdout
+    server = int(t.tmux("display", "-p", "#{pid}"))
     t.tmux("kill-server")
+    until(lambda: not alive(server), 5000, "the terminal does not end")
     t.up(80, 24, "mai attach")
     t.see("RUNNING  one")
     t.see("attached")
