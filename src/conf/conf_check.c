@@ -83,6 +83,9 @@ warn_models(struct conf *c)
 				conf_warn(c, place_of(c, m),
 				    "model '%s' listens on every address of this machine: --host 127.0.0.1 is enough",
 				    m->id);
+		if (m->proxy_url != NULL)
+			conf_warn(c, place_of(c, m), "model '%s' is a server of its own: requests are not forwarded to "
+			    "it yet", m->id);
 		if (m->backoff > m->backoff_max)
 			conf_warn(c, place_of(c, m), "model '%s': backoff is above backoffMax", m->id);
 	}

@@ -11,7 +11,9 @@
 #define BASE(m) KEY_IN_BASE, offsetof(struct conf_model, m)
 #define S(m) KEY_IN_TEXTS, offsetof(struct texts, m)
 #define CONF_KEY(where, ...) CONF_KEY_(where, __VA_ARGS__)
-#define CONF_KEY_(where, key, type, ...) {KEY_##where, key, KEY_##type, __VA_ARGS__},
+#define CONF_KEY_(where, key, type, ...) {KEY_##where, key, KEY_##type, __VA_ARGS__, KEY_##type == KEY_LATER},
+#define CONF_KEY_YET(where, ...) CONF_KEY_YET_(where, __VA_ARGS__)
+#define CONF_KEY_YET_(where, key, type, ...) {KEY_##where, key, KEY_##type, __VA_ARGS__, true},
 
 const struct keydef conf_keys[] = {
 #include "conf/conf_keys.def"
@@ -85,7 +87,7 @@ conf_keys_mdoc(enum key_where where, struct strbuf *out)
 			strbuf_puts(out, " .\n");
 		}
 		strbuf_printf(out, "Default: %s.\n", k->def);
-		if (k->type == KEY_LATER)
+		if (k->unused)
 			strbuf_puts(out, "Not used yet.\n");
 	}
 }

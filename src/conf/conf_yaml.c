@@ -131,11 +131,13 @@ conf_read_pair(struct reader *r, const struct pair *p, enum key_where level)
 {
 	const struct keydef *k = conf_key_find(level, (const char *)p->key->data.scalar.value);
 
-	if (k == NULL)
+	if (k == NULL) {
 		unknown_key(r, p->key, level);
-	else if (k->type == KEY_LATER)
+		return;
+	}
+	if (k->unused)
 		conf_warn(r->c, conf_node_place(r, p->key), "'%s' is not used yet", k->key);
-	else if (k->type == KEY_FOREIGN)
+	if (k->type == KEY_FOREIGN)
 		conf_warn(r->c, conf_node_place(r, p->key), "'%s' is a key of llama-swap that mai does not have: ignored",
 		    k->key);
 	else

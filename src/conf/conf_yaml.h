@@ -24,6 +24,7 @@ struct keydef {
 	size_t off;
 	int64_t lo, hi;
 	const char *words, *def, *doc;
+	bool unused;		/* nothing acts on it yet */
 };
 extern const struct keydef conf_keys[];
 extern const size_t conf_nkeys;
