@@ -400,11 +400,28 @@ engine_start(struct engine *e, enum engine_reason why, bool manual)
 	engine_feed(e, manual ? IN_START : IN_START_AUTO, why);
 }
 
+/* Requests alone could wait for the drain for as long as it takes; this one does not, but nothing is cut yet. */
+static void
+limit_drain(struct engine *e, enum engine_reason why)
+{
+	if (e->unlimited)
+		return;
+	e->info.reason = why;
+	timer_set(&e->timer, e->m->drain_timeout);
+	e->info.kill_at = clock_ms() + e->m->drain_timeout;
+	engine_publish(e);
+}
+
 void
 engine_stop(struct engine *e, enum engine_reason why, bool now, bool unlimited)
 {
+	bool endless = e->info.state == ENGINE_DRAINING && e->unlimited;
+
 	e->unlimited = unlimited;
-	engine_feed(e, now ? IN_STOP_NOW : IN_STOP, why);
+	if (endless && !now)
+		limit_drain(e, why);
+	else
+		engine_feed(e, now ? IN_STOP_NOW : IN_STOP, why);
 }
 
 void
@@ -416,8 +433,12 @@ engine_kill(struct engine *e, enum engine_reason why)
 void
 engine_restart(struct engine *e, bool force)
 {
+	bool endless = e->info.state == ENGINE_DRAINING && e->unlimited;
+
 	e->unlimited = false;
 	engine_feed(e, force ? IN_RESTART_FORCE : IN_RESTART, REASON_USER);
+	if (endless && e->info.state == ENGINE_DRAINING)
+		limit_drain(e, REASON_USER);
 }
 
 void

@@ -100,7 +100,8 @@ void engine_set_conf(struct engine *e, struct conf *c, const struct conf_model *
  * Without it `failed` stays failed. */
 void engine_start(struct engine *e, enum engine_reason why, bool manual);
 /* Wants it gone: drains (until engine_idle or drain_timeout; 0 in flight: at once), then stops. unlimited: the drain has
- * no time limit (a swap made by a request). A second call, or now, skips the drain. In backoff: cancels the retry. */
+ * no time limit (a swap made by a request). A second call, or now, skips the drain; one that is not unlimited after one that
+ * was sets the limit. In backoff: cancels the retry. */
 void engine_stop(struct engine *e, enum engine_reason why, bool now, bool unlimited);
 /* SIGKILL at once. */
 void engine_kill(struct engine *e, enum engine_reason why);

@@ -27,6 +27,8 @@ on_engine_changed(void *arg, struct engine *e, enum engine_state from, enum engi
 	struct router *r = s->router;
 
 	(void)e;
+	if (!policy_occupies(to))
+		s->ends++;
 	if (to == ENGINE_BACKOFF || (to == ENGINE_FAILED && from != ENGINE_STOPPED)) {
 		char labels[256];
 
@@ -154,7 +156,7 @@ has_op(const struct router *r, const struct slot *s)
 	const struct op *o;
 
 	TAILQ_FOREACH(o, &r->ops, link)
-		if (o->slot == s)
+		if (o->slot == s || o->awaits == s)
 			return true;
 	return false;
 }
@@ -166,7 +168,8 @@ sweep_leaving(struct router *r)
 	for (size_t i = 0; i < r->nslots; i++) {
 		struct slot *s = r->slots[i];
 
-		if (!s->leaving || s->in_flight > 0 || s->queued > 0 || policy_occupies(slot_state(s)) || has_op(r, s))
+		if (!s->leaving || s->in_flight > 0 || s->queued > 0 || policy_occupies(slot_state(s)) || has_op(r, s) ||
+		    r->target == s)
 			continue;
 		if (r->current == s)
 			r->current = NULL;
@@ -265,6 +268,15 @@ on_tick(void *arg)
 	look(arg);
 }
 
+/* Who is loaded or about to be. */
+static struct slot *
+loaded(struct router *r)
+{
+	if (r->target != NULL)
+		return r->target;
+	return r->current != NULL && policy_occupies(slot_state(r->current)) ? r->current : NULL;
+}
+
 /* The slot a request's model name leads to; NULL with why in *why. */
 static struct slot *
 route(struct router *r, const char *model, enum router_refusal *why)
@@ -272,8 +284,10 @@ route(struct router *r, const char *model, enum router_refusal *why)
 	struct slot *s = NULL, *now = r->current != NULL ? r->current : r->last;
 
 	*why = REFUSE_NOT_FOUND;
-	if (now == NULL && r->conf->default_model != NULL)
+	if ((now == NULL || now->leaving) && r->conf->default_model != NULL)
 		now = slot_find(r, r->conf->default_model);
+	if (now != NULL && now->leaving)
+		now = NULL;
 	if (model == NULL || r->conf->route == ROUTE_LOADED) {
 		s = model == NULL ? NULL : slot_find(r, model);
 		/* The served model answers for every name; a known one is taken when nothing is served. */
@@ -288,8 +302,7 @@ route(struct router *r, const char *model, enum router_refusal *why)
 		s = slot_find(r, r->conf->fallback_model);
 	if (s == NULL || s->leaving)
 		return NULL;
-	if (r->conf->route == ROUTE_REJECT && r->current != NULL && r->current != s &&
-	    policy_occupies(slot_state(r->current))) {
+	if (r->conf->route == ROUTE_REJECT && loaded(r) != NULL && loaded(r) != s) {
 		*why = REFUSE_CONFLICT;
 		return NULL;
 	}
@@ -312,7 +325,7 @@ router_submit(struct router *r, const char *model, router_cb *cb, void *arg, str
 	if (s == NULL) {
 		cause[0] = '\0';
 		if (why == REFUSE_CONFLICT)
-			snprintf(cause, sizeof(cause), "%s is loaded and route is reject", r->current->model->id);
+			snprintf(cause, sizeof(cause), "%s is loaded and route is reject", loaded(r)->model->id);
 		refusal_fill(now, NULL, why, cause);
 		return NULL;
 	}
@@ -382,7 +395,7 @@ router_requeue(struct ticket *t)
 {
 	struct slot *s = t->slot;
 
-	if (t->requeued || t->waiting || t->router->shutting || s->leaving || slot_state(s) == ENGINE_FAILED)
+	if (s == NULL || t->requeued || t->waiting || t->router->shutting || s->leaving || slot_state(s) == ENGINE_FAILED)
 		return false;
 	t->requeued = true;
 	leave_flight(t);
@@ -410,7 +423,7 @@ router_position(const struct ticket *t)
 void
 router_suspect(struct ticket *t)
 {
-	if (t->slot->engine != NULL)
+	if (t->slot != NULL && t->slot->engine != NULL)
 		t->router->eng->suspect(t->slot->engine);
 }
 
@@ -461,7 +474,7 @@ router_row(struct router *r, const char *model, struct router_row *out)
 
 	if (model != NULL)
 		s = slot_find(r, model);
-	else if (s == NULL && r->conf->default_model != NULL)
+	else if ((s == NULL || s->leaving) && r->conf->default_model != NULL)
 		s = slot_find(r, r->conf->default_model);
 	if (s == NULL)
 		return false;
@@ -560,6 +573,25 @@ has_slot(const struct router *r, const struct conf_model *m)
 	return false;
 }
 
+/* Waiters of a model that is gone go to the default one. */
+static void
+follow_default(struct router *r)
+{
+	struct slot *to = r->conf->default_model == NULL ? NULL : slot_find(r, r->conf->default_model);
+
+	for (size_t i = 0; i < r->nslots; i++) {
+		struct slot *s = r->slots[i];
+		struct ticket *t;
+
+		while (s->leaving && (t = TAILQ_FIRST(&s->queue)) != NULL && to != NULL) {
+			queue_remove(t);
+			queue_put(to, t, false);
+		}
+		if (s->leaving)
+			queue_refuse_all(s, REFUSE_NOT_FOUND, "the model is no longer configured");
+	}
+}
+
 void
 router_reload(struct router *r, struct conf *c)
 {
@@ -576,13 +608,18 @@ router_reload(struct router *r, struct conf *c)
 			continue;
 		}
 		s->leaving = true;
-		queue_refuse_all(s, REFUSE_NOT_FOUND, "the model is no longer configured");
+		if (r->target == s)
+			swap_cancel(r);
+		/* Without a choice of models, those who wait are for whichever is served. */
+		if (c->route != ROUTE_LOADED || c->nmodels == 0)
+			queue_refuse_all(s, REFUSE_NOT_FOUND, "the model is no longer configured");
 		if (s->engine != NULL && policy_occupies(slot_state(s)))
 			r->eng->stop(s->engine, REASON_CONFIG, false, false);
 	}
 	for (size_t i = 0; i < c->nmodels; i++)
 		if (!has_slot(r, c->models[i]))
 			slot_append(r, slot_new(r, c->models[i]));
+	follow_default(r);
 	conf_unref(&old);
 	bus_publish(r->bus, &e);
 	router_kick(r);

@@ -14,7 +14,7 @@ struct slot;
 struct ticket {
 	TAILQ_ENTRY(ticket) link;	/* in slot->queue while waiting */
 	struct router *router;
-	struct slot *slot;
+	struct slot *slot;		/* NULL once it was refused */
 	struct conf *conf;		/* (ref) keeps the model of the answer alive */
 	router_cb *cb;
 	void *arg;
@@ -37,6 +37,7 @@ struct slot {
 	bool leaving;			/* gone from the configuration; freed once stopped and empty */
 	uint64_t load_since;
 	uint64_t idle_since;		/* end of the last request; 0: none since it is ready */
+	uint64_t ends;			/* how often its engine came to an end */
 };
 
 /* Something a person asked for, not yet come out. */
@@ -50,6 +51,8 @@ struct op {
 	char *cause;			/* (owned) */
 	uint64_t since;
 	uint64_t generation;		/* RESTART: the engine's when it began */
+	struct slot *awaits;		/* STOP: whose end it waits for; NULL: nothing ran */
+	uint64_t ends;			/* and its count when it was asked for */
 	char *who;			/* (owned) */
 	router_done_cb *cb;
 	void *arg;
@@ -93,6 +96,8 @@ void router_kick(struct router *r);
 void queue_put(struct slot *s, struct ticket *t, bool head);
 void queue_remove(struct ticket *t);
 void queue_refuse_all(struct slot *s, enum router_refusal why, const char *cause);
+/* A person's word decides what the waiters of the other models get: as `route` says. */
+void queue_follow(struct router *r, struct slot *to);
 void queue_expire(struct router *r, uint64_t now);
 uint64_t queue_next_deadline(const struct router *r);
 void queue_grant(struct slot *s);
@@ -103,6 +108,8 @@ void refusal_fill(struct router_answer *a, struct slot *s, enum router_refusal w
 /* router_verbs.c */
 void op_free(struct op *o);
 void verbs_check(struct router *r);
+/* A person's stop of it has not come out yet. */
+bool verbs_stopping(const struct router *r, const struct slot *s);
 void verbs_fail_all(struct router *r, enum router_refusal why, const char *cause);
 
 /* router_swap.c */

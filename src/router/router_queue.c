@@ -75,6 +75,20 @@ answer(struct ticket *t, const struct router_answer *a)
 	t->cb(t->arg, a);
 }
 
+/* It is neither waiting nor in flight any more; its owner ends it when it likes. */
+static void
+refuse(struct ticket *t, enum router_refusal why, const char *cause)
+{
+	struct slot *s = t->slot;
+	struct router_answer a;
+
+	queue_remove(t);
+	t->slot = NULL;
+	refusal_fill(&a, s, why, cause);
+	a.waited_ms = clock_ms() - t->since;
+	answer(t, &a);
+}
+
 void
 queue_grant(struct slot *s)
 {
@@ -95,13 +109,31 @@ void
 queue_refuse_all(struct slot *s, enum router_refusal why, const char *cause)
 {
 	struct ticket *t;
-	struct router_answer a;
 
-	while ((t = TAILQ_FIRST(&s->queue)) != NULL) {
-		queue_remove(t);
-		refusal_fill(&a, s, why, cause);
-		a.waited_ms = clock_ms() - t->since;
-		answer(t, &a);
+	while ((t = TAILQ_FIRST(&s->queue)) != NULL)
+		refuse(t, why, cause);
+}
+
+void
+queue_follow(struct router *r, struct slot *to)
+{
+	char cause[160];
+
+	if (r->conf->route == ROUTE_SWAP)
+		return;
+	snprintf(cause, sizeof(cause), "%s is loaded and route is reject", to->model->id);
+	for (size_t i = 0; i < r->nslots; i++) {
+		struct slot *s = r->slots[i];
+		struct ticket *t;
+
+		if (s == to)
+			continue;
+		if (r->conf->route == ROUTE_REJECT)
+			queue_refuse_all(s, REFUSE_CONFLICT, cause);
+		while ((t = TAILQ_FIRST(&s->queue)) != NULL) {
+			queue_remove(t);
+			queue_put(to, t, false);
+		}
 	}
 }
 
@@ -109,7 +141,6 @@ void
 queue_expire(struct router *r, uint64_t now)
 {
 	char cause[128];
-	struct router_answer a;
 
 	for (size_t i = 0; i < r->nslots; i++) {
 		struct slot *s = r->slots[i];
@@ -119,12 +150,9 @@ queue_expire(struct router *r, uint64_t now)
 			next = TAILQ_NEXT(t, link);
 			if (t->deadline == 0 || t->deadline > now)
 				continue;
-			queue_remove(t);
 			snprintf(cause, sizeof(cause), "waited %llu s for the model",
 			    (unsigned long long)(now - t->since) / 1000);
-			refusal_fill(&a, s, REFUSE_QUEUE_TIMEOUT, cause);
-			a.waited_ms = now - t->since;
-			answer(t, &a);
+			refuse(t, REFUSE_QUEUE_TIMEOUT, cause);
 			next = TAILQ_FIRST(&s->queue);
 		}
 	}

@@ -33,16 +33,18 @@ swap_to(struct router *r, struct slot *to, bool manual)
 	} else {
 		struct slot *a = router_occupant(r, to);
 
+		/* What a target that was given up waited for is still to settle. */
 		r->target = to;
 		r->target_manual = manual;
 		r->target_started = false;
 		r->target_replaces = a != NULL;
 		r->from = a;
-		r->settle_since = 0;
 		to->load_since = clock_ms();
 		if (a != NULL)
 			log_info("router", to->model->id, "takes the place of %s", a->model->id);
 	}
+	if (manual)
+		queue_follow(r, to);
 	router_kick(r);
 }
 
@@ -56,7 +58,13 @@ make_room(struct router *r, struct slot *to)
 		return false;
 	switch (slot_state(a)) {
 	case ENGINE_DRAINING:
+		/* It was let drain for as long as it takes; a person's word has a limit. */
+		if (r->target_manual && r->eng->info(a->engine)->kill_at == 0)
+			r->eng->stop(a->engine, REASON_SWAP, false, false);
+		break;
 	case ENGINE_STOPPING:
+		if (r->eng->info(a->engine)->wanted)
+			r->eng->stop(a->engine, REASON_SWAP, false, false);
 		break;
 	default:
 		r->eng->stop(a->engine, REASON_SWAP, false, !r->target_manual);
@@ -103,15 +111,21 @@ swap_step(struct router *r)
 		r->current = r->last = to;
 		swap_end(r);
 		queue_grant(to);
+		/* Others may have waited for their turn while this was on its way. */
+		router_kick(r);
 		return;
 	case ENGINE_STARTING:
 	case ENGINE_BACKOFF:
-		if (router_occupant(r, to) == NULL)
+		if (router_occupant(r, to) == NULL) {
+			/* On its way already: a person's word gives it all its attempts anew, and its end is the end. */
+			if (!r->target_started)
+				swap_started(r, to);
 			return;
+		}
 		break;
 	case ENGINE_DRAINING:
-		/* Wanted again before anything was done to it: it goes on. */
-		if (!r->eng->info(to->engine)->wanted)
+		/* Wanted again before anything was done to it: it goes on, unless a person wants it gone first. */
+		if (!r->eng->info(to->engine)->wanted && (r->target_manual || !verbs_stopping(r, to)))
 			swap_started(r, to);
 		return;
 	case ENGINE_STOPPING:
@@ -139,6 +153,14 @@ swap_step(struct router *r)
 		swap_started(r, to);
 }
 
+static bool
+restarting(const struct slot *s)
+{
+	enum engine_state st = slot_state(s);
+
+	return (st == ENGINE_DRAINING || st == ENGINE_STOPPING) && s->router->eng->info(s->engine)->wanted;
+}
+
 /* What requests want. *again_in: when to ask again. */
 void
 swap_policy(struct router *r, uint64_t now, uint64_t *again_in)
@@ -155,8 +177,9 @@ swap_policy(struct router *r, uint64_t now, uint64_t *again_in)
 		struct slot *s = r->slots[i];
 		struct ticket *t = TAILQ_FIRST(&s->queue);
 
+		/* One that is being restarted is as good as starting, because somebody said so. */
 		m[i] = (struct policy_model){
-			.state = slot_state(s),
+			.state = restarting(s) ? ENGINE_STARTING : slot_state(s),
 			.ready_at = s->engine == NULL ? 0 : r->eng->info(s->engine)->ready_at,
 			.in_flight = s->in_flight,
 			.queued = s->queued,

@@ -63,6 +63,32 @@ failure(struct router *r, struct slot *s, char *buf, size_t size)
 	return buf;
 }
 
+/* Its end is what it waits for, however short: somebody who waits may have it started again at once. */
+static bool
+stop_check(struct router *r, struct op *o)
+{
+	struct slot *s = o->awaits;
+
+	if (s == NULL || s->ends != o->ends || !policy_occupies(slot_state(s)))
+		op_finish(r, o, true, REFUSE_NONE, NULL);
+	else if (r->eng->info(s->engine)->wanted)
+		op_finish(r, o, false, REFUSE_STOPPED, "it was started again meanwhile");
+	else
+		return false;
+	return true;
+}
+
+bool
+verbs_stopping(const struct router *r, const struct slot *s)
+{
+	const struct op *o;
+
+	TAILQ_FOREACH(o, &r->ops, link)
+		if (o->verb == VERB_STOP && o->awaits == s && o->ends == s->ends)
+			return true;
+	return false;
+}
+
 /* Whether an operation has come out; true when it was finished (and freed). */
 static bool
 op_check(struct router *r, struct op *o)
@@ -74,12 +100,8 @@ op_check(struct router *r, struct op *o)
 		op_finish(r, o, o->ok, o->refusal, o->cause);
 		return true;
 	}
-	if (o->verb == VERB_STOP) {
-		if (s == NULL ? router_occupant(r, NULL) != NULL : policy_occupies(slot_state(s)))
-			return false;
-		op_finish(r, o, true, REFUSE_NONE, NULL);
-		return true;
-	}
+	if (o->verb == VERB_STOP)
+		return stop_check(r, o);
 	if (r->target == s && (!r->target_started || slot_state(s) != ENGINE_FAILED))
 		return false;
 	switch (slot_state(s)) {
@@ -207,7 +229,7 @@ verb_slot(struct router *r, enum router_verb verb, const char *model, int max_to
 	cause[0] = '\0';
 	if (model == NULL) {
 		s = r->last;
-		if (s == NULL && r->conf->default_model != NULL)
+		if ((s == NULL || s->leaving) && r->conf->default_model != NULL)
 			s = slot_find(r, r->conf->default_model);
 		return s;
 	}
@@ -216,6 +238,14 @@ verb_slot(struct router *r, enum router_verb verb, const char *model, int max_to
 	    (s == NULL || (max_tokens > 0 && max_tokens != s->model->max_tokens)))
 		return load_unknown(r, model, max_tokens, cause, size);
 	return s;
+}
+
+/* The last word counts: another one was on its way. */
+static void
+other_given_up(struct router *r, const struct slot *s)
+{
+	if (r->target != NULL && r->target != s)
+		swap_cancel(r);
 }
 
 static void
@@ -231,6 +261,17 @@ stop_slot(struct router *r, struct slot *s)
 		r->eng->stop(s->engine, REASON_USER, false, false);
 }
 
+/* It waits to start again by itself: at once, then. */
+static void
+start_again(struct router *r, struct slot *s)
+{
+	other_given_up(r, s);
+	s->manual = true;
+	r->current = r->last = s;
+	queue_follow(r, s);
+	r->eng->start(s->engine, REASON_USER, true);
+}
+
 static void
 carry_out(struct router *r, struct op *o, bool changed, bool force)
 {
@@ -240,22 +281,26 @@ carry_out(struct router *r, struct op *o, bool changed, bool force)
 	case VERB_LOAD:
 	case VERB_START:
 		if (slot_state(s) == ENGINE_READY && !changed) {
-			if (r->target != NULL && r->target != s)
-				swap_cancel(r);
+			other_given_up(r, s);
+			queue_follow(r, s);
 			break;
 		}
 		if (changed && policy_occupies(slot_state(s))) {
+			other_given_up(r, s);
 			o->verb = VERB_RESTART;
 			o->generation = r->eng->info(s->engine)->generation;
 			r->eng->restart(s->engine, false);
 			break;
 		}
 		if (slot_state(s) == ENGINE_BACKOFF && router_occupant(r, s) == NULL)
-			r->eng->start(s->engine, REASON_USER, true);
+			start_again(r, s);
 		else
 			swap_to(r, s, true);
 		break;
 	case VERB_STOP:
+		o->awaits = s != NULL ? s : router_occupant(r, NULL);
+		if (o->awaits != NULL)
+			o->ends = o->awaits->ends;
 		if (s != NULL)
 			stop_slot(r, s);
 		else
@@ -268,6 +313,7 @@ carry_out(struct router *r, struct op *o, bool changed, bool force)
 			swap_to(r, s, true);
 			break;
 		}
+		other_given_up(r, s);
 		o->generation = r->eng->info(s->engine)->generation;
 		s->manual = true;
 		r->current = r->last = s;

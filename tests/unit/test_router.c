@@ -73,6 +73,11 @@ fake_stop(struct engine *e, enum engine_reason why, bool now, bool unlimited)
 	e->stops++;
 	e->info.reason = why;
 	e->info.wanted = false;
+	if (e->info.state == ENGINE_DRAINING && e->unlimited && !unlimited && !now) {
+		e->unlimited = false;
+		e->info.kill_at = 1;
+		return;
+	}
 	e->unlimited = unlimited;
 	e->now = now;
 	set(e, e->inflight > 0 && !now ? ENGINE_DRAINING : ENGINE_STOPPING);
@@ -501,6 +506,209 @@ test_ttl_counts_from_the_last_request(void **state)
 	assert_int_equal(engines[0].info.reason, REASON_IDLE);
 }
 
+/* A stop has come out once its end was reached, although somebody who waits has it started again in the same moment. */
+static void
+test_stop_comes_out_under_load(void **state)
+{
+	struct req a, late;
+
+	(void)state;
+	outcomes = 0;
+	submit(&a, "a");
+	turn();
+	set(&engines[0], ENGINE_READY);
+	turn();
+	router_do(router, VERB_STOP, NULL, 0, false, NULL, on_outcome, NULL);
+	submit(&late, "a");
+	turn();
+	/* The one who came late does not undo it. */
+	assert_int_equal(engines[0].info.state, ENGINE_DRAINING);
+	router_done(&a.t);
+	turn();
+	assert_int_equal(outcomes, 0);
+	set(&engines[0], ENGINE_STOPPED);
+	turn();
+	assert_int_equal(outcomes, 1);
+	assert_true(outcome.ok);
+	assert_int_equal(engines[0].info.state, ENGINE_STARTING);
+	set(&engines[0], ENGINE_READY);
+	turn();
+	assert_int_equal(late.answers, 1);
+	router_done(&late.t);
+}
+
+static void
+test_refused_is_not_in_flight(void **state)
+{
+	struct req q;
+
+	(void)state;
+	submit(&q, "a");
+	turn();
+	set(&engines[0], ENGINE_FAILED);
+	turn();
+	assert_int_equal(q.a.refusal, REFUSE_FAILED);
+	assert_false(router_requeue(q.t));
+	router_done(&q.t);
+	assert_int_equal(router_in_flight(router), 0);
+	assert_int_equal(engines[0].inflight, 0);
+}
+
+/* b is loaded for nobody: who waits for another model still gets its turn. */
+static void
+test_waiters_after_a_load_of_nobodys(void **state)
+{
+	struct req q;
+
+	(void)state;
+	outcomes = 0;
+	router_do(router, VERB_LOAD, "b", 0, false, NULL, on_outcome, NULL);
+	turn();
+	submit(&q, "a");
+	turn();
+	set(&engines[0], ENGINE_READY);
+	turn();
+	assert_int_equal(outcomes, 1);
+	assert_int_equal(engines[0].info.state, ENGINE_STOPPING);
+	set(&engines[0], ENGINE_STOPPED);
+	turn();
+	set(&engines[1], ENGINE_READY);
+	turn();
+	assert_int_equal(q.answers, 1);
+	router_done(&q.t);
+}
+
+static void
+test_person_limits_a_drain(void **state)
+{
+	struct req a, b;
+
+	(void)state;
+	outcomes = 0;
+	submit(&a, "a");
+	turn();
+	set(&engines[0], ENGINE_READY);
+	turn();
+	submit(&b, "b");
+	turn();
+	assert_true(engines[0].unlimited);
+	router_do(router, VERB_LOAD, "b", 0, false, NULL, on_outcome, NULL);
+	turn();
+	/* Limited now, and nothing cut. */
+	assert_false(engines[0].unlimited);
+	assert_int_equal(engines[0].info.state, ENGINE_DRAINING);
+	assert_int_equal(engines[0].stops, 2);
+	turn();
+	assert_int_equal(engines[0].stops, 2);
+	router_done(&a.t);
+	router_done(&b.t);
+}
+
+/* The wanted model is taken out of the configuration before it could start. */
+static void
+test_reload_without_the_target(void **state)
+{
+	struct conf fewer = *conf;
+	struct req a, b, any;
+
+	(void)state;
+	submit(&a, "b");
+	turn();
+	set(&engines[0], ENGINE_READY);
+	turn();
+	submit(&b, "c");
+	turn();
+	assert_int_equal(engines[0].info.state, ENGINE_DRAINING);
+	fewer.nmodels = 1;
+	fewer.refs = 100;
+	router_reload(router, &fewer);
+	assert_int_equal(b.a.refusal, REFUSE_NOT_FOUND);
+	router_done(&b.t);
+	router_done(&a.t);
+	turn();
+	/* Without a name: not for the one that leaves, but for the default one. */
+	submit(&any, NULL);
+	set(&engines[0], ENGINE_STOPPED);
+	turn();
+	assert_int_equal(nengines, 2);
+	assert_streq(engines[1].model->id, "a");
+	set(&engines[1], ENGINE_READY);
+	turn();
+	assert_int_equal(any.answers, 1);
+	router_done(&any.t);
+	turn();
+	router_reload(router, conf);
+}
+
+/* route: loaded - whoever waits is served by the model that a person loads meanwhile. */
+static void
+test_waiters_follow_a_load(void **state)
+{
+	struct req q;
+
+	(void)state;
+	conf->route = ROUTE_LOADED;
+	submit(&q, "a");
+	turn();
+	router_do(router, VERB_LOAD, "b", 0, false, NULL, NULL, NULL);
+	turn();
+	set(&engines[0], ENGINE_STOPPED);
+	turn();
+	assert_streq(engines[1].model->id, "b");
+	set(&engines[1], ENGINE_READY);
+	turn();
+	assert_int_equal(q.answers, 1);
+	assert_streq(q.a.model->id, "b");
+	router_done(&q.t);
+	turn();
+	assert_int_equal(engines[1].info.state, ENGINE_READY);
+}
+
+/* route: reject - a request never makes a swap, not even one that waited when a person made one. */
+static void
+test_reject_refuses_who_waited(void **state)
+{
+	struct req q, b;
+
+	(void)state;
+	conf->route = ROUTE_REJECT;
+	submit(&q, "a");
+	turn();
+	router_do(router, VERB_LOAD, "b", 0, false, NULL, NULL, NULL);
+	assert_int_equal(q.a.refusal, REFUSE_CONFLICT);
+	router_done(&q.t);
+	submit(&q, "a");
+	assert_int_equal(q.a.refusal, REFUSE_CONFLICT);
+	submit(&b, "b");
+	assert_int_equal(b.answers, 0);
+	router_done(&b.t);
+}
+
+/* A load of what is starting already fails with it; it is not started over. */
+static void
+test_load_of_a_starting_one_fails_once(void **state)
+{
+	(void)state;
+	outcomes = 0;
+	router_do(router, VERB_LOAD, "a", 0, false, NULL, NULL, NULL);
+	turn();
+	set(&engines[0], ENGINE_READY);
+	turn();
+	set(&engines[0], ENGINE_BACKOFF);
+	turn();
+	set(&engines[0], ENGINE_STARTING);
+	turn();
+	router_do(router, VERB_LOAD, "a", 0, false, NULL, on_outcome, NULL);
+	turn();
+	assert_int_equal(engines[0].starts, 2);
+	set(&engines[0], ENGINE_FAILED);
+	turn();
+	assert_int_equal(outcomes, 1);
+	assert_false(outcome.ok);
+	turn();
+	assert_int_equal(engines[0].starts, 2);
+}
+
 int
 main(void)
 {
@@ -510,6 +718,10 @@ main(void)
 		T(test_swap_waits_for_in_flight), T(test_failure_refuses_waiters), T(test_requeue_once),
 		T(test_verbs), T(test_restart_waits_for_a_new_generation), T(test_shutdown),
 		T(test_queue_timeout), T(test_concurrency_limit), T(test_ttl_counts_from_the_last_request),
+		T(test_stop_comes_out_under_load), T(test_refused_is_not_in_flight),
+		T(test_waiters_after_a_load_of_nobodys), T(test_person_limits_a_drain),
+		T(test_reload_without_the_target), T(test_waiters_follow_a_load), T(test_reject_refuses_who_waited),
+		T(test_load_of_a_starting_one_fails_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

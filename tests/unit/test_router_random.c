@@ -1,0 +1,568 @@
+/* SPDX-License-Identifier: ISC
+ * A hundred thousand random steps: whatever is asked for and whatever engines do, every request is answered, every verb
+ * comes out, and two engines never hold the machine at once. The engines live by the true table, without processes. */
+#include "unit.h"
+
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "engine/engine_fsm.h"
+#include "router/router_ops.h"
+#include "router/router_policy.h"
+
+#define STEPS 100000
+#define EPOCH 200
+#define MODELS 3
+#define REQS 24
+#define OPS 12
+#define PATIENCE 400	/* rounds of everything going well until all must have come out */
+
+struct engine {
+	struct engine_info info;
+	struct engine_exit exit;
+	const struct engine_ops *ops;
+	void *arg;
+	bool child, again, due, unlimited, stepping;
+	int inflight;
+	enum engine_input wants[32];
+	size_t nwants;
+};
+
+struct req {
+	struct ticket *t;
+	bool used, waits, granted, refused;
+};
+
+struct call {
+	bool used;
+	int outs;
+};
+
+static struct engine *engines[64];
+static struct http_target target;
+static struct loop *loop;
+static struct bus *bus;
+static struct metrics *metrics;
+static struct conf confs[3];
+static struct conf_model models[MODELS];
+static struct conf_model *lists[3][MODELS];
+static struct router *router;
+static struct req reqs[REQS];
+static struct call calls[OPS];
+static uint64_t seed;
+static bool closing;
+
+static unsigned
+roll(unsigned n)
+{
+	seed = seed * 6364136223846793005u + 1442695040888963407u;
+	return (unsigned)(seed >> 33) % n;
+}
+
+static void
+step(struct engine *e, enum engine_input in)
+{
+	enum engine_state from = e->info.state;
+	unsigned ctx = (e->child ? CTX_CHILD : 0) | (e->info.attempt < 3 ? CTX_MORE : 0) | (e->inflight > 0 ? CTX_BUSY : 0) |
+	    (e->again ? CTX_AGAIN : 0) | (e->due ? CTX_DUE : 0);
+	struct engine_step st = engine_fsm(from, in, ctx);
+
+	if (st.to != from) {
+		e->due = false;
+		e->info.kill_at = 0;
+	}
+	if (st.actions & ACT_FORGET)
+		e->again = false;
+	if (st.actions & ACT_AGAIN)
+		e->again = true;
+	if (st.actions & ACT_RESET)
+		e->info.attempt = 0;
+	if (st.actions & ACT_COUNT)
+		e->info.attempt++;
+	if ((st.actions & ACT_DRAIN) && !e->unlimited)
+		e->info.kill_at = clock_ms();
+	if (st.actions & ACT_DUE)
+		e->due = true;
+	if (st.actions & ACT_SPAWN) {
+		assert_false(e->child);
+		e->child = true;
+		e->info.generation++;
+	}
+	e->info.wanted = st.to == ENGINE_STARTING || st.to == ENGINE_READY || st.to == ENGINE_BACKOFF || e->again;
+	e->info.state = st.to;
+	if (st.to == ENGINE_READY && from != ENGINE_DRAINING)
+		e->info.ready_at = clock_ms();
+	if (st.to != from)
+		e->ops->changed(e->arg, e, from, st.to);
+}
+
+static void
+feed(struct engine *e, enum engine_input in)
+{
+	assert_true(e->nwants < ARRAY_LEN(e->wants));
+	e->wants[e->nwants++] = in;
+	if (e->stepping)
+		return;
+	e->stepping = true;
+	while (e->nwants > 0) {
+		enum engine_input next = e->wants[0];
+
+		memmove(e->wants, e->wants + 1, --e->nwants * sizeof(*e->wants));
+		step(e, next);
+	}
+	e->stepping = false;
+}
+
+static struct engine *
+fake_create(struct engine_env *env, struct conf *c, const struct conf_model *m, const struct engine_ops *ops, void *arg)
+{
+	struct engine *e = calloc(1, sizeof(*e));
+
+	(void)env;
+	(void)c;
+	(void)m;
+	e->ops = ops;
+	e->arg = arg;
+	e->info.last_exit = &e->exit;
+	for (size_t i = 0; i < ARRAY_LEN(engines); i++)
+		if (engines[i] == NULL) {
+			engines[i] = e;
+			return e;
+		}
+	fail();
+	return NULL;
+}
+
+static void
+fake_destroy(struct engine **e)
+{
+	assert_false(policy_occupies((*e)->info.state));
+	for (size_t i = 0; i < ARRAY_LEN(engines); i++)
+		if (engines[i] == *e)
+			engines[i] = NULL;
+	free(*e);
+	*e = NULL;
+}
+
+static void fake_set_conf(struct engine *e, struct conf *c, const struct conf_model *m) { (void)e; (void)c; (void)m; }
+static void fake_start(struct engine *e, enum engine_reason why, bool manual) { (void)why; feed(e, manual ? IN_START : IN_START_AUTO); }
+static void fake_kill(struct engine *e, enum engine_reason why) { (void)why; feed(e, IN_KILL); }
+static void fake_suspect(struct engine *e) { (void)e; }
+static const struct engine_info *fake_info(struct engine *e) { return &e->info; }
+static const struct http_target *fake_target(const struct engine *e) { assert_int_equal(e->info.state, ENGINE_READY); return &target; }
+static bool fake_settled(struct engine_env *env, uint64_t since) { (void)env; (void)since; return true; }
+
+static void
+fake_stop(struct engine *e, enum engine_reason why, bool now, bool unlimited)
+{
+	bool endless = e->info.state == ENGINE_DRAINING && e->unlimited;
+
+	e->info.reason = why;
+	e->unlimited = unlimited;
+	if (!endless || now)
+		feed(e, now ? IN_STOP_NOW : IN_STOP);
+	else if (!unlimited)
+		e->info.kill_at = clock_ms();
+}
+
+static void
+fake_restart(struct engine *e, bool force)
+{
+	e->unlimited = false;
+	feed(e, force ? IN_RESTART_FORCE : IN_RESTART);
+	if (e->info.state == ENGINE_DRAINING)
+		e->info.kill_at = clock_ms();
+}
+
+static void
+fake_set_inflight(struct engine *e, int n)
+{
+	assert_true(n >= 0);
+	e->inflight = n;
+	if (n == 0 && e->info.state == ENGINE_DRAINING)
+		feed(e, IN_IDLE);
+}
+
+static const struct router_ops fake_ops = {
+	fake_create, fake_destroy, fake_set_conf, fake_start, fake_stop, fake_kill, fake_restart, fake_set_inflight,
+	fake_suspect, fake_info, fake_target, fake_settled,
+};
+
+static void
+gone(struct engine *e)
+{
+	e->child = false;
+	feed(e, IN_GONE);
+}
+
+/* What processes do. well: they start and end as they should. */
+static void
+happens(struct engine *e, bool well)
+{
+	switch (e->info.state) {
+	case ENGINE_STARTING:
+		if (well || roll(2) == 0)
+			feed(e, e->child ? IN_READY : IN_CRASH);
+		else
+			feed(e, roll(4) == 0 ? IN_CRASH_FATAL : roll(4) == 0 ? IN_CRASH_FREE : IN_CRASH);
+		break;
+	case ENGINE_READY:
+		if (!well)
+			feed(e, roll(4) == 0 ? IN_TIMEOUT : IN_CRASH);
+		break;
+	case ENGINE_DRAINING:
+		if (e->info.kill_at != 0 && (well || roll(2) == 0))
+			feed(e, IN_TIMEOUT);
+		else if (!well && roll(4) == 0)
+			feed(e, IN_CRASH);
+		break;
+	case ENGINE_STOPPING:
+		gone(e);
+		break;
+	case ENGINE_BACKOFF:
+		if (e->child && (well || roll(2) == 0))
+			gone(e);
+		else
+			feed(e, IN_TIMEOUT);
+		break;
+	case ENGINE_FAILED:
+		if (e->child)
+			gone(e);
+		break;
+	case ENGINE_STOPPED:
+	default:
+		break;
+	}
+}
+
+static void
+leave(struct req *q)
+{
+	router_done(&q->t);
+	memset(q, 0, sizeof(*q));
+}
+
+static void
+on_answer(void *arg, const struct router_answer *a)
+{
+	struct req *q = arg;
+
+	assert_true(q->used && q->waits && !q->refused);
+	q->waits = false;
+	if (a->refusal == REFUSE_NONE) {
+		assert_ptr_equal(a->target, &target);
+		q->granted = true;
+	} else {
+		q->refused = true;
+	}
+	/* Gone meanwhile, or answered already. */
+	if (roll(8) == 0)
+		leave(q);
+}
+
+static void
+on_outcome(void *arg, const struct router_outcome *o)
+{
+	struct call *c = arg;
+
+	(void)o;
+	assert_true(c->used);
+	c->outs++;
+	assert_int_equal(c->outs, 1);
+	c->used = false;
+}
+
+static const char *
+some_model(void)
+{
+	static const char *const names[] = {"a", "b", "c", NULL, "nope"};
+	unsigned i = roll(20);
+
+	return names[i < 17 ? i % 4 : i % 2 == 0 ? 4 : 0];
+}
+
+static void
+submit(void)
+{
+	struct router_answer now = {.refusal = REFUSE_NONE};
+
+	for (size_t i = 0; i < REQS; i++) {
+		struct req *q = &reqs[i];
+
+		if (q->used)
+			continue;
+		q->used = true;
+		q->t = router_submit(router, some_model(), on_answer, q, &now, &q->waits);
+		if (q->t == NULL) {
+			assert_int_not_equal(now.refusal, REFUSE_NONE);
+			memset(q, 0, sizeof(*q));
+		} else {
+			q->granted = !q->waits;
+		}
+		return;
+	}
+}
+
+static void
+ask(void)
+{
+	for (size_t i = 0; i < OPS; i++) {
+		struct call *c = &calls[i];
+
+		if (c->used)
+			continue;
+		*c = (struct call){true, 0};
+		router_do(router, (enum router_verb)roll(4), some_model(), 0, roll(4) == 0, "test", on_outcome, c);
+		assert_int_equal(c->outs, 0);
+		if (roll(10) == 0) {
+			router_forget(router, c);
+			c->used = false;
+		}
+		return;
+	}
+}
+
+static void
+touch(void)
+{
+	struct req *q = &reqs[roll(REQS)];
+
+	if (!q->used)
+		return;
+	if (q->granted && roll(3) == 0) {
+		if (router_requeue(q->t)) {
+			q->granted = false;
+			q->waits = true;
+		}
+	} else if (q->granted || q->refused || roll(4) == 0) {
+		leave(q);
+	}
+}
+
+static void
+check(void)
+{
+	int waiting = 0, flying = 0, holders = 0;
+
+	for (size_t i = 0; i < REQS; i++) {
+		waiting += reqs[i].used && reqs[i].waits;
+		flying += reqs[i].used && reqs[i].granted;
+	}
+	assert_int_equal(router_queued(router), waiting);
+	assert_int_equal(router_in_flight(router), flying);
+	for (size_t i = 0; i < ARRAY_LEN(engines); i++)
+		holders += engines[i] != NULL && policy_occupies(engines[i]->info.state);
+	assert_true(holders <= 1);
+}
+
+static void
+turn(void)
+{
+	for (int i = 0; i < 3; i++)
+		loop_once(loop, 0);
+}
+
+static void
+each_engine(bool well)
+{
+	for (size_t i = 0; i < ARRAY_LEN(engines); i++)
+		if (engines[i] != NULL && (well || roll(2) == 0))
+			happens(engines[i], well);
+}
+
+static bool
+all_out(void)
+{
+	for (size_t i = 0; i < REQS; i++)
+		if (reqs[i].used)
+			return false;
+	for (size_t i = 0; i < OPS; i++)
+		if (calls[i].used)
+			return false;
+	return true;
+}
+
+static void
+say_row(void *arg, const struct router_row *row)
+{
+	(void)arg;
+	print_error(" model %s: %d in flight, %d queued%s\n", row->model->id, row->in_flight, row->queued,
+	    row->current ? ", current" : "");
+}
+
+static void
+say_stuck(unsigned long at)
+{
+	const char *from = "", *to = "";
+	int n = 0;
+	bool swapping = router_swapping(router, &from, &to, &n);
+
+	print_error("stuck after step %lu: %s%s%s, step %d\n", at, from, swapping ? " -> " : "no swap", to, n);
+	router_each(router, say_row, NULL);
+	for (size_t i = 0; i < ARRAY_LEN(engines); i++)
+		if (engines[i] != NULL)
+			print_error(" engine %zu: %s%s\n", i, engine_state_name(engines[i]->info.state),
+			    engines[i]->info.wanted ? ", wanted" : "");
+	for (size_t i = 0; i < REQS; i++)
+		if (reqs[i].used)
+			print_error(" request %zu: %s\n", i, reqs[i].waits ? "waits" : "has its answer");
+	for (size_t i = 0; i < OPS; i++)
+		if (calls[i].used)
+			print_error(" verb %zu has not come out\n", i);
+}
+
+/* From any state, when nothing new comes and everything goes well, all comes out. */
+static void
+settle(unsigned long at)
+{
+	for (int n = 0; n < PATIENCE && !all_out(); n++) {
+		each_engine(true);
+		turn();
+		check();
+		for (size_t i = 0; i < REQS; i++)
+			if (reqs[i].used && !reqs[i].waits)
+				leave(&reqs[i]);
+		turn();
+		check();
+	}
+	if (!all_out()) {
+		say_stuck(at);
+		fail();
+	}
+}
+
+static void
+random_step(void)
+{
+	switch (roll(12)) {
+	case 0: case 1: case 2:
+		submit();
+		break;
+	case 3: case 4: case 5:
+		touch();
+		break;
+	case 6:
+		ask();
+		break;
+	case 7:
+		if (roll(10) == 0)
+			router_reload(router, &confs[roll(3)]);
+		break;
+	default:
+		each_engine(false);
+		break;
+	}
+	if (roll(2) == 0)
+		turn();
+	check();
+}
+
+static void on_end(void *arg) { (void)arg; closing = false; }
+
+static void
+close_router(unsigned long at)
+{
+	closing = true;
+	router_shutdown(router, roll(2) == 0, on_end, NULL);
+	for (int i = 0; i < 10; i++)
+		random_step();
+	if (roll(2) == 0)
+		router_shutdown(router, true, on_end, NULL);
+	settle(at);
+	for (int n = 0; n < PATIENCE && closing; n++) {
+		each_engine(true);
+		turn();
+	}
+	assert_false(closing);
+	check();
+}
+
+static void
+setup_confs(enum conf_route route)
+{
+	static char ids[MODELS][2] = {"a", "b", "c"};
+	static const size_t which[3][MODELS] = {{0, 1, 2}, {0, 1, 1}, {1, 2, 2}}, many[3] = {3, 2, 2};
+
+	memset(models, 0, sizeof(models));
+	memset(confs, 0, sizeof(confs));
+	for (size_t i = 0; i < MODELS; i++)
+		models[i].id = ids[i];
+	models[1].concurrency_limit = 2;
+	for (size_t i = 0; i < 3; i++) {
+		for (size_t k = 0; k < many[i]; k++)
+			lists[i][k] = &models[which[i][k]];
+		confs[i].models = lists[i];
+		confs[i].nmodels = many[i];
+		confs[i].default_model = models[which[i][0]].id;
+		confs[i].route = route;
+		confs[i].source = CONF_FILE;
+		confs[i].queue_max = 6;
+		confs[i].queue_max_wait = 300000;
+		confs[i].refs = 1000000;	/* the trees are static */
+	}
+}
+
+static void
+walk(enum conf_route route)
+{
+	setup_confs(route);
+	for (unsigned long at = 0; at < STEPS / 3; at += EPOCH) {
+		memset(reqs, 0, sizeof(reqs));
+		memset(calls, 0, sizeof(calls));
+		memset(engines, 0, sizeof(engines));
+		seed = at * 3 + (unsigned)route + 1;
+		router = router_new_ops(loop, bus, metrics, NULL, &confs[0], &fake_ops);
+		for (int i = 0; i < EPOCH; i++)
+			random_step();
+		if (roll(2) == 0)
+			settle(at);
+		close_router(at);
+		router_free(&router);
+	}
+}
+
+static void test_swap(void **state) { (void)state; walk(ROUTE_SWAP); }
+static void test_loaded(void **state) { (void)state; walk(ROUTE_LOADED); }
+static void test_reject(void **state) { (void)state; walk(ROUTE_REJECT); }
+
+static void
+no_log(void *arg, enum log_level level, const char *module, const char *ctx, const char *text)
+{
+	(void)arg;
+	(void)level;
+	(void)module;
+	(void)ctx;
+	(void)text;
+}
+
+static int
+setup(void **state)
+{
+	(void)state;
+	log_set_sink(no_log, NULL);
+	loop = loop_new();
+	bus = bus_new();
+	metrics = metrics_new();
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	(void)state;
+	metrics_free(&metrics);
+	bus_free(&bus);
+	loop_free(&loop);
+	return 0;
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_swap), cmocka_unit_test(test_loaded), cmocka_unit_test(test_reject),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
