@@ -83,13 +83,15 @@ struct txn {
 	/* the answer */
 	int status;
 	int64_t length;
-	bool sse, close_delimited, begun, deciding, rewriting;
+	bool sse, close_delimited, begun, deciding, rewriting, gathering;
+	bool unsure;			/* deciding: it is whole unless the engine died */
 	bool hangup;			/* its engine is being stopped */
 	bool cut;			/* it ended before its end */
 	bool noted;			/* note_end was made */
 	struct strbuf fields;		/* (owned) its header until it begins */
 	struct proxy_usage usage;
 	struct proxy_rewrite rewrite;
+	struct strbuf whole;		/* (owned) while gathering */
 	uint64_t since, sent_at, first_byte_at, waited_ms, bytes_out, counted;
 };
 

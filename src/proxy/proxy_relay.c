@@ -11,6 +11,7 @@
 #include "proxy/proxy_header.h"
 #include "proxy/proxy_priv.h"
 
+#define GATHER_MAX (64u << 10)
 #define DECIDE_TIME 60	/* ms in which the engine's death becomes known */
 
 /* the engine's end ---------------------------------------------------------------------------------------------- */
@@ -49,19 +50,26 @@ fail_gateway(struct txn *t, const char *message)
 }
 
 static void cut_by_engine(struct txn *t);
+static void complete(struct txn *t);
 
 void
 txn_decide(struct txn *t)
 {
 	struct proxy_fault f = {.attempt = -1};
 
+	bool alive = t->pm->down_at < t->sent_at || t->pm->down_at == 0;
+
 	t->deciding = false;
 	timer_stop(&t->timer);
+	if (t->unsure && alive) {
+		complete(t);
+		return;
+	}
 	if (t->begun) {
 		cut_by_engine(t);
 		return;
 	}
-	if (t->pm->down_at < t->sent_at || t->pm->down_at == 0) {
+	if (alive) {
 		fail_gateway(t, "the engine closed the connection without an answer");
 		return;
 	}
@@ -92,7 +100,7 @@ error_event(struct txn *t, const struct proxy_fault *f, struct strbuf *b)
 	bool messages = proxy_is_messages(http_req_url(t->req)->path);
 
 	/* A half event must not swallow ours. */
-	if (t->usage.keep.len != 0 || t->usage.skip)
+	if (t->usage.keep.len != 0 || t->usage.skip || t->usage.open)
 		strbuf_puts(b, "\n\n");
 	if (strcmp(t->path->api, "responses") == 0) {
 		struct jsonw w = JSONW(b);
@@ -182,6 +190,10 @@ emit(void *arg, const char *p, size_t n)
 {
 	struct txn *t = arg;
 
+	if (t->gathering) {
+		strbuf_add(&t->whole, p, n);
+		return;
+	}
 	t->bytes_out += n;
 	if (http_reply_body(t->req, p, n) > HTTP_HIGH_WATER && t->xfer != NULL)
 		http_xfer_pause(t->xfer);
@@ -207,12 +219,19 @@ begin(struct txn *t)
 }
 
 static bool
+is_json(const struct http_head *h)
+{
+	const struct http_field *f = http_field_find(h, "content-type");
+
+	return f != NULL && f->value.n >= 16 && strncasecmp(f->value.p, "application/json", 16) == 0;
+}
+
+static bool
 may_name_model(const struct http_head *h)
 {
 	const struct http_field *f = http_field_find(h, "content-type");
 
-	return f != NULL && ((f->value.n >= 16 && strncasecmp(f->value.p, "application/json", 16) == 0) ||
-	    (f->value.n >= 17 && strncasecmp(f->value.p, "text/event-stream", 17) == 0));
+	return is_json(h) || (f != NULL && f->value.n >= 17 && strncasecmp(f->value.p, "text/event-stream", 17) == 0);
 }
 
 /* The length the client is told. */
@@ -221,7 +240,7 @@ answer_length(const struct txn *t, const struct http_head *h)
 {
 	const struct http_field *f;
 
-	if (t->rewriting && h->framing != HTTP_BODY_NONE)
+	if (t->rewriting && h->framing != HTTP_BODY_NONE && !t->gathering)
 		return HTTP_LENGTH_CHUNKED;
 	switch (h->framing) {
 	case HTTP_BODY_LENGTH:
@@ -254,11 +273,26 @@ on_head(void *arg, const struct http_head *h)
 	t->close_delimited = h->framing == HTTP_BODY_CLOSE;
 	proxy_usage_fini(&t->usage);
 	proxy_usage_init(&t->usage, t->sse);
+	t->usage.follow = t->close_delimited && !t->sse && is_json(h);
 	if (t->rewriting && !may_name_model(h)) {
 		t->rewriting = false;
 		proxy_rewrite_fini(&t->rewrite);
 	}
+	/* A short answer is kept until it is whole, so that it can be told with its length. */
+	t->gathering = t->rewriting && !t->sse && h->framing == HTTP_BODY_LENGTH && h->content_length <= GATHER_MAX;
 	t->length = answer_length(t, h);
+}
+
+static void
+gathered(struct txn *t)
+{
+	proxy_rewrite_end(&t->rewrite);
+	t->gathering = false;
+	t->length = (int64_t)t->whole.len;
+	begin(t);
+	if (t->whole.len > 0)
+		emit(t, t->whole.p, t->whole.len);
+	strbuf_fini(&t->whole);
 }
 
 static void
@@ -268,6 +302,18 @@ on_body(void *arg, const char *p, size_t n)
 
 	if (t->req == NULL)
 		return;
+	if (t->gathering) {
+		proxy_usage_feed(&t->usage, p, n);
+		if (t->whole.len > 0 || (int64_t)n != t->length || !proxy_rewrite_same(&t->rewrite, p, n)) {
+			proxy_rewrite_feed(&t->rewrite, p, n);
+			return;
+		}
+		t->gathering = t->rewriting = false;
+		proxy_rewrite_fini(&t->rewrite);
+		begin(t);
+		emit(t, p, n);
+		return;
+	}
 	if (!t->begun)
 		begin(t);
 	proxy_usage_feed(&t->usage, p, n);
@@ -290,6 +336,34 @@ on_idle(void *arg)
 	note_tokens(t, when);
 }
 
+/* The answer is whole. */
+static void
+complete(struct txn *t)
+{
+	if (t->gathering)
+		gathered(t);
+	if (!t->begun)
+		begin(t);
+	if (t->rewriting)
+		proxy_rewrite_end(&t->rewrite);
+	txn_finish(t, false);
+}
+
+/* Whether an answer that ended with its connection ended there for good. A dead engine's looks the same: where the bytes
+ * do not tell, the engine's fate does. */
+static bool
+ended_whole(struct txn *t)
+{
+	if (!t->close_delimited || t->status >= 300)
+		return true;
+	if (t->usage.follow)
+		return proxy_usage_whole(&t->usage);
+	if (t->sse && (t->usage.done || t->usage.error))
+		return true;
+	t->unsure = !(t->sse && t->path->done);
+	return false;
+}
+
 static void
 on_end(void *arg)
 {
@@ -301,18 +375,13 @@ on_end(void *arg)
 		return;
 	}
 	proxy_usage_end(&t->usage);
-	if (t->sse && t->close_delimited && t->path->done && t->status == 200 && !t->usage.done && !t->usage.error) {
-		if (!t->begun)
-			begin(t);
-		http_reply_flush(t->req);
-		decide_soon(t);
+	if (ended_whole(t)) {
+		complete(t);
 		return;
 	}
-	if (!t->begun)
-		begin(t);
-	if (t->rewriting)
-		proxy_rewrite_end(&t->rewrite);
-	txn_finish(t, false);
+	if (t->begun)
+		http_reply_flush(t->req);
+	decide_soon(t);
 }
 
 static void
@@ -401,11 +470,12 @@ txn_forward(struct txn *t, const struct router_answer *a)
 	edit_body(t, m, c->fill_defaults);
 	if (t->rewriting)
 		proxy_rewrite_fini(&t->rewrite);
-	t->rewriting = m->upstream_model != NULL && strcmp(m->upstream_model, name) != 0;
-	if (t->rewriting)
-		proxy_rewrite_init(&t->rewrite, m->upstream_model, name, emit, t);
+	t->rewriting = true;
+	t->gathering = false;
+	strbuf_clear(&t->whole);
+	proxy_rewrite_init(&t->rewrite, name, emit, t);
 	proxy_header_request(&t->head, http_req_head(t->req), http_req_url(t->req), a->target, t->body.len, t->rid);
-	t->hangup = false;
+	t->hangup = t->unsure = false;
 	t->sent_at = clock_ms();
 	t->xfer = http_xfer_start(p->o.pool, a->target, t->head.p, t->head.len, strbuf_str(&t->body), t->body.len,
 	    http_str_eq(http_req_head(t->req)->method, "HEAD"), &xfer_ops, t);

@@ -22,20 +22,17 @@ quote(const char *s, size_t *n)
 }
 
 void
-proxy_rewrite_init(struct proxy_rewrite *w, const char *from, const char *to,
-    void (*out)(void *, const char *, size_t), void *arg)
+proxy_rewrite_init(struct proxy_rewrite *w, const char *to, void (*out)(void *, const char *, size_t), void *arg)
 {
 	*w = (struct proxy_rewrite){.out = out, .arg = arg};
-	w->from = quote(from, &w->nfrom);
 	w->to = quote(to, &w->nto);
 }
 
 void
 proxy_rewrite_fini(struct proxy_rewrite *w)
 {
-	free(w->from);
 	free(w->to);
-	w->from = w->to = NULL;
+	w->to = NULL;
 	strbuf_fini(&w->held);
 }
 
@@ -49,43 +46,91 @@ open_tail(const char *p, size_t n)
 	return 0;
 }
 
+enum value { VALUE_NONE, VALUE_OPEN, VALUE_STRING };
+
+/* What follows a key: *from..*to is the string with its quotes. OPEN: only more bytes can tell. */
+static enum value
+find_value(const char *p, size_t n, size_t *from, size_t *to)
+{
+	size_t i = 0;
+
+	while (i < n && p[i] == ' ' && i < 8)
+		i++;
+	*from = i;
+	if (i == n)
+		return VALUE_OPEN;
+	if (p[i] != '"')
+		return VALUE_NONE;
+	for (i++; i < n; i++) {
+		if (i - *from > PROXY_REWRITE_MAX || (unsigned char)p[i] < 0x20)
+			return VALUE_NONE;
+		if (p[i] == '\\') {
+			i++;
+		} else if (p[i] == '"') {
+			*to = i + 1;
+			return VALUE_STRING;
+		}
+	}
+	return VALUE_OPEN;
+}
+
+static bool
+is_right(const struct proxy_rewrite *w, const char *p, size_t n)
+{
+	return n == w->nto && memcmp(p, w->to, n) == 0;
+}
+
 /* Passes p on as far as it is clear; returns how many bytes that was. */
 static size_t
 pass(struct proxy_rewrite *w, const char *p, size_t n)
 {
-	size_t done = 0, at = 0;
+	size_t done = 0, at = 0, end = n;
 
 	for (;;) {
 		const char *q = n - at >= NKEY ? memmem(p + at, n - at, key, NKEY) : NULL;
-		size_t v, have;
+		size_t v, from, to;
+		enum value kind;
 
 		if (q == NULL) {
-			size_t end = n - open_tail(p + at, n - at);
-
-			if (end > done)
-				w->out(w->arg, p + done, end - done);
-			return end > done ? end : done;
+			end = n - open_tail(p + at, n - at);
+			break;
 		}
 		v = (size_t)(q - p) + NKEY;
-		if (v < n && p[v] == ' ')
-			v++;
-		have = n - v < w->nfrom ? n - v : w->nfrom;
-		if (memcmp(p + v, w->from, have) != 0) {
-			at = v;
+		kind = find_value(p + v, n - v, &from, &to);
+		if (kind == VALUE_OPEN) {
+			end = (size_t)(q - p);
+			break;
+		}
+		at = v + (kind == VALUE_STRING ? to : 0);
+		if (kind == VALUE_NONE || is_right(w, p + v + from, to - from))
 			continue;
-		}
-		if (have < w->nfrom) {
-			/* Only the rest can tell. */
-			size_t from = (size_t)(q - p);
-
-			if (from > done)
-				w->out(w->arg, p + done, from - done);
-			return from;
-		}
-		if (v > done)
-			w->out(w->arg, p + done, v - done);
+		w->out(w->arg, p + done, v + from - done);
 		w->out(w->arg, w->to, w->nto);
-		done = at = v + w->nfrom;
+		done = at;
+	}
+	if (end > done)
+		w->out(w->arg, p + done, end - done);
+	return end > done ? end : done;
+}
+
+bool
+proxy_rewrite_same(const struct proxy_rewrite *w, const char *p, size_t n)
+{
+	size_t at = 0;
+
+	for (;;) {
+		const char *q = n - at >= NKEY ? memmem(p + at, n - at, key, NKEY) : NULL;
+		size_t v, from, to;
+
+		if (q == NULL)
+			return true;
+		v = (size_t)(q - p) + NKEY;
+		at = v;
+		if (find_value(p + v, n - v, &from, &to) != VALUE_STRING)
+			continue;
+		if (!is_right(w, p + v + from, to - from))
+			return false;
+		at = v + to;
 	}
 }
 

@@ -11,6 +11,7 @@
 
 #define STARVE_TIME 10000	/* ms an upload waits for memory */
 #define SPLICE_ROOM 80		/* for what proxy_body_edit usually adds */
+#define FIRST_ROOM ((size_t)1024 * 1024)	/* at most, for a body that was only announced */
 
 /* life --------------------------------------------------------------------------------------------------------- */
 
@@ -46,6 +47,7 @@ txn_free(struct txn *t)
 	txn_drop_body(t);
 	strbuf_fini(&t->fields);
 	proxy_usage_fini(&t->usage);
+	strbuf_fini(&t->whole);
 	if (t->rewriting)
 		proxy_rewrite_fini(&t->rewrite);
 	conf_unref(&t->conf);
@@ -251,7 +253,8 @@ boundary_of(struct http_str type)
 	return b;
 }
 
-static void
+/* False when it is no usable name. */
+static bool
 find_in_form(struct txn *t)
 {
 	const struct http_field *type = http_field_find(http_req_head(t->req), "content-type");
@@ -259,16 +262,18 @@ find_in_form(struct txn *t)
 	size_t at, len;
 
 	if (type == NULL || t->body.len == 0)
-		return;
+		return true;
 	b = boundary_of(type->value);
-	if (proxy_multipart_model(t->body.p, t->body.len, b.p, b.n, &at, &len) == 0 || len >= sizeof(t->name) ||
-	    memchr(t->body.p + at, '\0', len) != NULL)
-		return;
+	if (proxy_multipart_model(t->body.p, t->body.len, b.p, b.n, &at, &len) == 0)
+		return true;
+	if (len >= sizeof(t->name) || memchr(t->body.p + at, '\0', len) != NULL)
+		return false;
 	memcpy(t->name, t->body.p + at, len);
 	t->name[len] = '\0';
 	/* Its place, for the engine's own name. */
 	t->scan.member[PROXY_KEY_MODEL].at = at;
 	t->scan.member[PROXY_KEY_MODEL].len = len;
+	return true;
 }
 
 /* The body is here: which model? */
@@ -283,8 +288,9 @@ route(struct txn *t)
 			fail_plain(t, 400, "bad_request", t->scan.error);
 			return;
 		}
-	} else if (!t->json) {
-		find_in_form(t);
+	} else if (!t->json && !find_in_form(t)) {
+		fail_plain(t, 400, "bad_request", "model is no usable name");
+		return;
 	}
 	if (t->name[0] == '\0' &&
 	    http_url_param(http_req_url(t->req)->query, "model", t->name, sizeof(t->name)) < 0) {
@@ -328,6 +334,24 @@ proxy_fed(struct proxy *p)
 	}
 }
 
+/* Room for n more bytes of a body of known length: it grows with what came, not with what was promised, and ends to
+ * the byte, not at the next power of two: there may be many. */
+static void
+body_room(struct txn *t, size_t n)
+{
+	uint64_t whole = http_req_head(t->req)->content_length + SPLICE_ROOM;
+	size_t cap = t->body.cap;
+
+	if (t->body.len + n < cap)
+		return;
+	while (cap <= t->body.len + n)
+		cap *= 2;
+	if (cap > whole)
+		cap = (size_t)whole;
+	t->body.p = xreallocarray(t->body.p, cap, 1);
+	t->body.cap = cap;
+}
+
 static void
 on_body(void *arg, const char *data, size_t n)
 {
@@ -335,6 +359,8 @@ on_body(void *arg, const char *data, size_t n)
 	struct proxy *p = t->p;
 	uint64_t limit = router_conf(p->o.router)->body_memory;
 
+	if (http_req_head(t->req)->framing == HTTP_BODY_LENGTH)
+		body_room(t, n);
 	strbuf_add(&t->body, data, n);
 	if (t->body.full) {
 		fail_plain(t, 413, "body_too_large", "the request body is larger than maxBody");
@@ -452,8 +478,7 @@ txn_begin(struct proxy *p, struct http_req *req, const struct proxy_path *path)
 			return;
 		}
 		t->body.max = 0;
-		/* To the byte, not the next power of two: there may be many. */
-		t->body.cap = (size_t)h->content_length + SPLICE_ROOM;
+		t->body.cap = (h->content_length < FIRST_ROOM ? (size_t)h->content_length : FIRST_ROOM) + SPLICE_ROOM;
 		t->body.p = xmalloc(t->body.cap);
 		t->body.p[0] = '\0';
 	}

@@ -105,6 +105,8 @@ feed_sse(struct proxy_usage *u, const char *p, size_t n)
 			return;
 		}
 		k = (size_t)(nl - p);
+		u->open = u->skip || u->keep.len > 1 || (u->keep.len == 1 && (k != 0 || u->keep.p[0] != '\r')) ||
+		    (u->keep.len == 0 && k != 0 && !(k == 1 && *p == '\r'));
 		if (u->skip) {
 			u->skip = false;
 			u->events++;
@@ -133,13 +135,45 @@ feed_json(struct proxy_usage *u, const char *p, size_t n)
 	strbuf_add(&u->keep, p, n);
 }
 
+static void
+follow(struct proxy_usage *u, const char *p, size_t n)
+{
+	for (; n != 0; p++, n--) {
+		char c = *p;
+
+		if (u->escaped) {
+			u->escaped = false;
+		} else if (u->in_string) {
+			u->escaped = c == '\\';
+			u->in_string = c != '"';
+		} else if (c == '"') {
+			u->in_string = u->any = true;
+		} else if (c == '{' || c == '[') {
+			u->depth++;
+			u->any = true;
+		} else if ((c == '}' || c == ']') && u->depth > 0) {
+			u->depth--;
+		} else if (c != ' ' && c != '\n' && c != '\r' && c != '\t') {
+			u->any = true;
+		}
+	}
+}
+
 void
 proxy_usage_feed(struct proxy_usage *u, const char *p, size_t n)
 {
+	if (u->follow)
+		follow(u, p, n);
 	if (u->sse)
 		feed_sse(u, p, n);
 	else
 		feed_json(u, p, n);
+}
+
+bool
+proxy_usage_whole(const struct proxy_usage *u)
+{
+	return u->any && u->depth == 0 && !u->in_string;
 }
 
 void

@@ -415,10 +415,9 @@ test_upstream_name(void **state)
 	for (int i = 0; i < 3; i++)
 		loop_once(loop, 2);
 	net_send(&up, "ult_model\"}\n");
-	UNTIL(net_has(&cl, "0\r\n\r\n"));
+	UNTIL(net_has(&cl, "\r\n\r\n{\"model\": \"qwen\"}\n"));
 	assert_null(strstr(cl.in.p, "default_model"));
-	assert_non_null(strstr(cl.in.p, "\"qwen\""));
-	assert_non_null(strstr(cl.in.p, "chunked"));
+	assert_non_null(strstr(cl.in.p, "Content-Length: 18\r\n"));
 }
 
 static void
@@ -768,7 +767,7 @@ test_slow_reader(void **state)
 	post("{\"model\":\"qwen\"}");
 	at_engine("{\"model\":\"qwen\"}");
 	memset(chunk, 'x', sizeof(chunk));
-	net_send(&up, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 67108864\r\n\r\n");
+	net_send(&up, "HTTP/1.1 200 OK\r\nContent-Type: audio/wav\r\nContent-Length: 67108864\r\n\r\n");
 	/* The engine cannot push more than sockets and one back-log hold. */
 	for (int i = 0; i < 3000; i++) {
 		ssize_t k = send(up.fd, chunk, sent + sizeof(chunk) > 67108864 ? 0 : sizeof(chunk), MSG_NOSIGNAL);

@@ -162,10 +162,10 @@ collect(void *arg, const char *p, size_t n)
 static void
 test_rewrite(void **state)
 {
-	static const char in[] = "data: {\"id\":\"model\",\"model\":\"up\",\"c\":\"\\\"model\\\":\\\"up\\\"\"}\n\n"
-	    "data: {\"model\": \"up\"}\n\n{\"model\":\"upper\"}{\"model\":\"u\"}\"mod";
+	static const char in[] = "data: {\"id\":\"model\",\"model\":\"/a/b\\\"c.gguf\",\"c\":\"\\\"model\\\":\\\"up\\\"\"}\n\n"
+	    "data: {\"model\": \"up\"}\n\n{\"model\":null}{\"model\":{}}{\"model\":\"my/name\"}{\"model\":\"\"}\"mod";
 	static const char want[] = "data: {\"id\":\"model\",\"model\":\"my/name\",\"c\":\"\\\"model\\\":\\\"up\\\"\"}\n\n"
-	    "data: {\"model\": \"my/name\"}\n\n{\"model\":\"upper\"}{\"model\":\"u\"}\"mod";
+	    "data: {\"model\": \"my/name\"}\n\n{\"model\":null}{\"model\":{}}{\"model\":\"my/name\"}{\"model\":\"my/name\"}\"mod";
 	size_t n = sizeof(in) - 1;
 
 	(void)state;
@@ -174,7 +174,7 @@ test_rewrite(void **state)
 			struct strbuf out = STRBUF_INIT;
 			struct proxy_rewrite w;
 
-			proxy_rewrite_init(&w, "up", "my/name", collect, &out);
+			proxy_rewrite_init(&w, "my/name", collect, &out);
 			proxy_rewrite_feed(&w, in, i);
 			proxy_rewrite_feed(&w, in + i, j - i);
 			/* An event that is whole is not held back. */
@@ -183,6 +183,8 @@ test_rewrite(void **state)
 			proxy_rewrite_feed(&w, in + j, n - j);
 			proxy_rewrite_end(&w);
 			assert_streq(out.p, want);
+			assert_true(proxy_rewrite_same(&w, want, sizeof(want) - 1));
+			assert_false(proxy_rewrite_same(&w, in, n));
 			proxy_rewrite_fini(&w);
 			strbuf_fini(&out);
 		}
