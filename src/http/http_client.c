@@ -377,8 +377,10 @@ answer(struct http_xfer *x, const char *p, size_t n)
 	while (!x->head_done) {
 		ssize_t used;
 
-		if (pos == n)
+		if (pos == n) {
+			strbuf_clear(&x->in);	/* interim heads are done with */
 			return;
+		}
 		used = answer_head(x, p + pos, n - pos);
 		if (used < 0)
 			return;

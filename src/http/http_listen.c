@@ -27,16 +27,22 @@
 #define LOG_PAUSE 1000
 #define BODY_GRACE 10000
 #define WRITE_STALL 60000
+#define OWN_ROOM 16		/* connections over the limit that a unix socket takes */
 #define IDLE_AGE 1000		/* ms after which an idle connection may be given up for a new one */
+
+/* The unix sockets are for the owner's own tools: a crowd on the others must not lock them out. */
+static bool
+is_full(const struct http_listener *l)
+{
+	return l->srv->nconns >= l->srv->lim.max_connections + (l->port == 0 ? OWN_ROOM : 0);
+}
 
 static void
 listen_arm(struct http_server *s)
 {
-	int what = s->full || s->refused ? 0 : LOOP_READ;
-
 	for (struct http_listener *l = s->listeners; l != NULL; l = l->next)
 		if (l->fd >= 0)
-			watch_set(&l->w, what);
+			watch_set(&l->w, s->refused || is_full(l) ? 0 : LOOP_READ);
 }
 
 /* One more descriptor for the rest of the program is set aside as long as we may accept. */
@@ -117,7 +123,6 @@ http_server_set_limits(struct http_server *s, const struct http_limits *lim)
 		s->lim.body_grace = BODY_GRACE;
 	if (s->lim.write_stall == 0)
 		s->lim.write_stall = WRITE_STALL;
-	s->full = s->nconns >= s->lim.max_connections;
 	listen_arm(s);
 }
 
@@ -179,11 +184,8 @@ close_oldest_idle(struct http_server *s)
 void
 server_conn_gone(struct http_server *s)
 {
-	s->nconns--;
-	if (s->full && s->nconns < s->lim.max_connections) {
-		s->full = false;
+	if (s->nconns-- >= s->lim.max_connections)
 		listen_arm(s);
-	}
 }
 
 int
@@ -223,7 +225,7 @@ on_accept(void *arg, int what)
 	struct http_server *s = l->srv;
 
 	(void)what;
-	for (int i = 0; i < ACCEPT_BURST && !s->full && l->fd >= 0; i++) {
+	for (int i = 0; i < ACCEPT_BURST && !is_full(l) && l->fd >= 0; i++) {
 		struct sockaddr_storage addr;
 		socklen_t len = sizeof(addr);
 		int fd;
@@ -244,10 +246,8 @@ on_accept(void *arg, int what)
 		}
 		s->nconns++;
 		conn_new(l, fd, &addr);
-		if (s->nconns >= s->lim.max_connections && !close_oldest_idle(s)) {
-			s->full = true;
+		if (s->nconns >= s->lim.max_connections && !close_oldest_idle(s))
 			listen_arm(s);
-		}
 	}
 }
 

@@ -32,7 +32,7 @@ struct http_server {
 	struct http_listener *listeners;	/* (owned) */
 	struct http_conn *first, *last;		/* (owned) oldest first */
 	int nconns;
-	bool full, draining;
+	bool draining;
 	bool refused;		/* out of descriptors */
 	int reserve;		/* a descriptor given up while there is no other */
 	uint64_t logged;	/* clock_ms of the last complaint */

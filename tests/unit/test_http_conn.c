@@ -589,6 +589,32 @@ test_unix(void **state)
 	unlink(path);
 }
 
+/* Who owns the socket's directory must reach mai however many clients there are. */
+static void
+test_unix_beyond_the_limit(void **state)
+{
+	char path[64];
+	struct sockaddr_un u = {.sun_family = AF_UNIX};
+	struct err e;
+
+	(void)state;
+	snprintf(path, sizeof(path), "/tmp/mai-test-%ld.sock", (long)getpid());
+	assert_int_equal(http_server_listen_unix(srv, path, 9, &e), 0);
+	on_request = hold;
+	limits(10000, 75000, 1);
+	net_send(&a, "GET /1 HTTP/1.1\r\nHost: x\r\n\r\n");
+	UNTIL(nheld == 1);
+	b = (struct net_peer){.fd = socket(AF_UNIX, SOCK_STREAM, 0)};
+	snprintf(u.sun_path, sizeof(u.sun_path), "%s", path);
+	assert_int_equal(connect(b.fd, (struct sockaddr *)&u, sizeof(u)), 0);
+	fcntl(b.fd, F_SETFL, O_NONBLOCK);
+	net_send(&b, "GET /u HTTP/1.1\r\nHost: x\r\n\r\n");
+	UNTIL(nheld == 2);
+	say_path(held[1]);
+	UNTIL(net_has(&b, "/u"));
+	unlink(path);
+}
+
 static void
 test_drain(void **state)
 {
@@ -670,7 +696,7 @@ main(void)
 		T(test_collect_limit), T(test_head_and_bare), T(test_chunked_and_old), T(test_abort),
 		T(test_gone_while_waiting), T(test_gone_behind_data), T(test_gone_unattached), T(test_gone_mid_body),
 		T(test_bad), T(test_times), T(test_slow_body_and_reader), T(test_back_pressure), T(test_early_answer), T(test_pause),
-		T(test_max_connections), T(test_unix), T(test_drain), T(test_server_ends), T(test_tunnel),
+		T(test_max_connections), T(test_unix), T(test_unix_beyond_the_limit), T(test_drain), T(test_server_ends), T(test_tunnel),
 		T(test_out_of_descriptors),
 	};
 
