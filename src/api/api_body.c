@@ -6,9 +6,27 @@
 #include <strings.h>
 
 #include "api/api_int.h"
+#include "base/text.h"
 
 #define ECHO_MAX 4096	/* bytes of a wrong input that are shown again */
 #define MASK "***"
+
+/* Whether it may be shown again: not too long, and text. */
+static bool
+echoes(const char *s)
+{
+	size_t n = strlen(s), k;
+	uint32_t cp;
+
+	if (n > ECHO_MAX)
+		return false;
+	for (; n != 0; s += k, n -= k) {
+		k = text_utf8(s, n, &cp);
+		if (k == 0)
+			return false;
+	}
+	return true;
+}
 
 /* One entry of {"detail":[...]}. key NULL: the body as a whole; input NULL writes {}. */
 static int
@@ -30,7 +48,7 @@ invalid(struct strbuf *err, const char *type, const char *key, const char *msg, 
 	jw_arr_end(&w);
 	jw_kstr(&w, "msg", msg);
 	jw_key(&w, "input");
-	jw_raw(&w, text != NULL && strlen(text) <= ECHO_MAX ? text : "{}");
+	jw_raw(&w, text != NULL && echoes(text) ? text : "{}");
 	jw_obj_end(&w);
 	jw_arr_end(&w);
 	jw_obj_end(&w);
@@ -190,11 +208,29 @@ api_secret_name(const char *name, size_t n)
 	return false;
 }
 
-/* The text with every key in it masked. */
+static bool
+name_byte(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' || c == '.';
+}
+
+/* Whether what stands before s[at], a '=', names a secret: then its value is masked, as in `env TOKEN=x program`. */
+static bool
+names_secret(const char *s, size_t at)
+{
+	size_t from = at;
+
+	while (from > 0 && name_byte(s[from - 1]))
+		from--;
+	return from < at && api_secret_name(s + from, at - from);
+}
+
+/* The text with every key in it masked, and the values of secret names. */
 static void
 put_masked(struct jsonw *w, const char *s, const struct conf_key *keys, size_t nkeys)
 {
 	struct strbuf b = STRBUF_INIT;
+	const char *start = s;
 
 	while (*s != '\0') {
 		size_t hit = 0;
@@ -205,6 +241,8 @@ put_masked(struct jsonw *w, const char *s, const struct conf_key *keys, size_t n
 			if (n > hit && n >= 4 && strncmp(s, keys[i].key, n) == 0)
 				hit = n;
 		}
+		if (hit == 0 && s > start && s[-1] == '=' && names_secret(start, (size_t)(s - 1 - start)))
+			hit = strcspn(s, " \t\n;&");
 		if (hit != 0)
 			strbuf_puts(&b, MASK);
 		else

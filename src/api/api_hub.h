@@ -9,6 +9,7 @@
 #define KEEP_BYTES ((size_t)256 * 1024)	/* of past events */
 #define KEEP_EVENTS 512
 #define READERS_MAX 64
+#define READERS_OWN 16		/* more of them on the control socket: a crowd must not keep the dashboard out */
 #define ACTIONS_MAX 32
 
 #define D_ENGINE 1u

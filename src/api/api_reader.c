@@ -162,8 +162,9 @@ api_get_events(struct api *a, struct api_req *q)
 	struct reader *r;
 	bool bad;
 	uint64_t since = asked_since(q, &bad);
+	int max = READERS_MAX + (http_req_tag(q->req) == API_TAG_CONTROL ? READERS_OWN : 0);
 
-	if (bad || h->nreaders == READERS_MAX) {
+	if (bad || h->nreaders >= max) {
 		api_fail(a, q->req, bad ? 400 : 503, bad ? "since is no number" : "Too many event streams",
 		    bad ? "bad_request" : "too_many_streams", NULL, false);
 		return;

@@ -193,6 +193,7 @@ test_bodies(void **state)
 		{"{\"model\":\"m\",\"max_tokens\":0}", "\"type\":\"greater_than\""},
 		{"{\"model\":\"m\",\"max_tokens\":1e30}", "\"type\":\"int_parsing_size\""},
 		{"{\"model\":\"m\",\"force\":1}", "\"type\":\"bool_type\""},
+		{"{\"x\":\"\xff\"}", "\"input\":{}}"},
 	};
 	struct api_args a;
 
@@ -217,7 +218,8 @@ static void
 test_masks(void **state)
 {
 	char *argv[] = {S("llama-server"), S("--api-key"), S("s1"), S("--hf-token=s2"), S("--max-tokens"), S("4096"), S("-hft"), S("s3"), S("--port"), S("80"),
-	    S("xroot-keyx"), S("--api-key-file"), S("--flag"), NULL};
+	    S("xroot-keyx"), S("--api-key-file"), S("--flag"), S("HF_TOKEN=s6"), S("A=1 MY_SECRET=s7; run x=y"),
+	    NULL};
 	char *env[] = {S("HF_TOKEN=s4"), S("MY_API_KEY=s5"), S("PLAIN=seen"), S("URL=http://u:infer-key@h"), S("broken"), NULL};
 	struct strbuf b = STRBUF_INIT;
 	struct jsonw w = JSONW(&b);
@@ -228,7 +230,7 @@ test_masks(void **state)
 	api_put_env(&w, env, keys, 2);
 	jw_arr_end(&w);
 	assert_streq(strbuf_str(&b), "[[\"llama-server\",\"--api-key\",\"***\",\"--hf-token=***\",\"--max-tokens\",\"4096\","
-	    "\"-hft\",\"***\",\"--port\",\"80\",\"x***x\",\"--api-key-file\",\"--flag\"],"
+	    "\"-hft\",\"***\",\"--port\",\"80\",\"x***x\",\"--api-key-file\",\"--flag\",\"HF_TOKEN=***\",\"A=1 MY_SECRET=***; run x=y\"],"
 	    "{\"HF_TOKEN\":\"***\",\"MY_API_KEY\":\"***\",\"PLAIN\":\"seen\",\"URL\":\"http://u:***@h\"}]");
 	strbuf_fini(&b);
 }
