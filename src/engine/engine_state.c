@@ -21,6 +21,7 @@
 #define MAX_FILE (1u << 20)
 #define MAX_ENTRIES 1000
 #define SWEEP_MS 2000
+#define DYING_MS 300
 
 struct entry {
 	char *id;	/* (owned) */
@@ -308,18 +309,31 @@ kill_orphans(const struct engine_store *s)
 	return all;
 }
 
+/* Not as a zombie: nobody may have waited for it yet. */
+static bool
+core_lives(const struct engine_store *s)
+{
+	pid_t any;
+
+	return s->core > 1 && s->core != getpid() && host_start_time(s->core) == s->core_start &&
+	    host_engine_pids(s->core, 0, NULL, &any, 1) > 0;
+}
+
 int
 engine_env_sweep(struct engine_env *env)
 {
 	struct engine_store *s = env->store;
-	uint64_t until = clock_ms() + SWEEP_MS;
+	uint64_t until = clock_ms() + SWEEP_MS, dying = clock_ms() + DYING_MS;
 	size_t n;
 
 	if (s == NULL || s->nleft == 0)
 		return 0;
-	/* Its core lives: they are no orphans. */
-	if (s->core > 1 && s->core != getpid() && host_start_time(s->core) == s->core_start)
-		return 0;
+	/* While their core lives they are no orphans; one that was just killed may take a moment. */
+	while (core_lives(s)) {
+		if (clock_ms() >= dying)
+			return 0;
+		poll(NULL, 0, 5);
+	}
 	n = kill_orphans(s);
 	if (n > 0)
 		log_warn("engine", NULL, "killed %zu process%s that an earlier core left behind", n,
