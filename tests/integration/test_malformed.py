@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: ISC
 """The front is strict (C1 to C5, C9 to C16); what it refuses it refuses with one answer and a close."""
 import resource
+import socket
 import time
 
 import pytest
@@ -306,6 +307,44 @@ def test_C11_many_idle_connections(mai):
     for c in conns:
         c.s.close()
     wait(lambda: mai.get("/livez").status == 200, 3)
+
+
+def test_control_socket_answers_when_all_connections_are_taken(mai):
+    mai.config({"m": mai.engine("m")}, maxConnections=8)
+    mai.start_all()
+    conns = [mai.raw() for _ in range(8)]
+    for c in conns:
+        c.send(request("POST", CHAT, http.encode(http.chat("m")), [("X-Fake", "hang")]))
+    wait(lambda: len(mai.control("GET", "/api/requests").json["requests"]) >= 7, 5 * SLOW, "all are in flight")
+    assert mai.control("GET", "/status").status == 200
+    for c in conns:
+        c.s.close()
+
+
+def test_control_socket_gets_events_when_all_readers_are_taken(one):
+    conns = [one.raw() for _ in range(64)]
+    for c in conns:
+        c.send(request("GET", "/api/events"))
+        assert c.head()[0] == 200
+    assert one.get("/api/events").status == 503
+    with socket.socket(socket.AF_UNIX) as s:
+        s.settimeout(5)
+        s.connect(str(one.socket))
+        s.sendall(request("GET", "/api/events"))
+        assert s.recv(100).startswith(b"HTTP/1.1 200 ")
+    for c in conns:
+        c.s.close()
+
+
+def test_C4_an_announced_length_costs_nothing(mai):
+    """Without a limit any length may be announced; memory is taken as the bytes come."""
+    mai.config({"m": mai.engine("m")}, maxBody=0)
+    mai.start_all()
+    with mai.raw() as c:
+        c.send(f"POST {CHAT} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9223372036854775807\r\n\r\n{{")
+        wait(lambda: mai.get("/api/requests").json["requests"], 5 * SLOW, "it is read")
+    big = mai.post(CHAT, http.chat("m", more="x" * 3_000_000))
+    assert big.status == 200, big
 
 
 JSON_BAD = [b"", b"{", b"[", b"[]", b'"x"', b"nul", b'{"model":', b'{"model":"m"', b'{"model":"m",}', b'{"model":"m"}}',

@@ -271,6 +271,54 @@ def test_U2_a_close_delimited_stream_without_done_is_truncated(one):
     wait(lambda: "truncated" in one.get("/metrics").body.decode(), 2, "counted")
 
 
+@pytest.mark.parametrize("how", ["die-after-bytes=90", "cut-after-bytes=90"])
+def test_U2_a_close_delimited_answer_that_is_cut_never_looks_complete(mai, how):
+    """Its end and the engine's death look the same on the wire; JSON tells by its brackets."""
+    mai.config({"m": mai.engine("m", backoff=0.05)})
+    mai.start_all()
+    with mai.raw() as c:
+        c.send(post(http.chat("m"), f"until-close, {how}"))
+        assert c.head()[0] == 200
+        body = c.all()
+        assert body and not body.endswith(b"0\r\n\r\n"), body
+
+
+def test_U2_a_close_delimited_answer_of_bytes_is_cut_when_the_engine_died(mai):
+    mai.config({"m": mai.engine("m", backoff=0.05)})
+    mai.start_all()
+    assert len(mai.chat("m", fake="body-bytes=20000, until-close").body) == 20000
+    with mai.raw() as c:
+        c.send(post(http.chat("m"), "body-bytes=20000, until-close, die-after-bytes=9000"))
+        assert c.head()[0] == 200
+        assert not c.all().endswith(b"\r\n0\r\n\r\n")
+
+
+def test_U1_an_engine_that_died_behind_its_head_is_requeued(mai):
+    """mlx sends its head before it has a token: still nothing reached the client."""
+    mai.config({"m": mai.engine("m", backoff=0.05)})
+    mai.start_all()
+    r = mai.chat("m", fake="sse=3, http10, die-after-bytes=0", stream=True)
+    assert r.status == 502 and r.json["error"]["code"] == "engine_crashed", r
+    assert mai.records["m"].count("request") == 2, "once more behind one restart"
+
+
+def test_U2_the_error_event_is_an_event_of_its_own(one):
+    """A cut between the two newlines that end an event."""
+    first = one.chat("m", fake="sse=1", stream=True).body.index(b"\n\n")
+    for n in range(first - 1, first + 3):
+        with one.raw() as c:
+            c.send(post(http.chat("m", True), f"sse=3, cut-after-bytes={n}"))
+            body = b""
+            c.head()
+            while not c.eof:
+                try:
+                    body += c.chunk()
+                except AssertionError:
+                    break
+        last = [b.strip() for b in body.split(b"\n\n") if b.strip()][-1]
+        assert last.startswith(b'data: {"error":'), body
+
+
 def test_U2_short_content_length_is_cut(one):
     with one.raw() as c:
         c.send(post(None, "bad-head=short"))
