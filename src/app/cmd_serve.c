@@ -142,6 +142,7 @@ serve_start(const struct cmd_opts *o, struct conf *c, const struct conf_request 
 		fprintf(stderr, "mai: cannot fork\n");
 		rc = CMD_FAILED;
 	}
+	daemon_remove(&paths);
 	cmd_paths_fini(&paths);
 	if (mode == SERVE_FOREGROUND)
 		return rc;

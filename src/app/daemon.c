@@ -4,15 +4,22 @@
 
 #include <sys/file.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#define LOCK_TRIES 20
+#define LOCK_WAIT_MS 10
 
 static pid_t
 read_pid(int fd)
@@ -26,23 +33,63 @@ read_pid(int fd)
 	return (pid_t)strtol(buf, NULL, 10);
 }
 
-int
-daemon_lock(const struct cmd_paths *p, int *fd, pid_t *holder, struct err *e)
+/* Whoever held it before removes the file at its end: the lock must be on the one that is there now. */
+static bool
+is_file(int fd, const char *path)
 {
-	*holder = -1;
+	struct stat a, b;
+
+	return fstat(fd, &a) == 0 && lstat(path, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
+/* 1: ours. 0: not to be had now, with who has it in *holder (0: nobody that lives says so). -1: why in e. */
+static int
+try_lock(const struct cmd_paths *p, int *fd, pid_t *holder, struct err *e)
+{
+	*holder = 0;
 	*fd = open(p->pidfile, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (*fd < 0)
 		return err_set(e, "%s: %s", p->pidfile, strerror(errno));
-	if (flock(*fd, LOCK_EX | LOCK_NB) < 0) {
-		if (errno == EWOULDBLOCK)
-			*holder = read_pid(*fd);
-		else
-			err_set(e, "%s: %s", p->pidfile, strerror(errno));
-		close(*fd);
-		*fd = -1;
-		return -1;
+	if (flock(*fd, LOCK_EX | LOCK_NB) == 0) {
+		/* What stands there is of one who is gone. */
+		if (is_file(*fd, p->pidfile) && ftruncate(*fd, 0) == 0)
+			return 1;
+	} else if (errno == EWOULDBLOCK) {
+		*holder = read_pid(*fd);
+		if (*holder <= 0 || kill(*holder, 0) < 0)
+			*holder = 0;
+	} else {
+		err_set(e, "%s: %s", p->pidfile, strerror(errno));
+		*holder = -1;
 	}
-	return 0;
+	close(*fd);
+	*fd = -1;
+	return *holder < 0 ? -1 : 0;
+}
+
+int
+daemon_lock(const struct cmd_paths *p, int *fd, pid_t *holder, struct err *e)
+{
+	for (int i = 0; i < LOCK_TRIES; i++) {
+		int rc = try_lock(p, fd, holder, e);
+
+		if (rc < 0)
+			*holder = -1;
+		if (rc != 0)
+			return rc > 0 ? 0 : -1;
+		if (*holder > 0)
+			return -1;
+		/* Who only looks holds it for a moment; who starts or ends will be through with it soon. */
+		poll(NULL, 0, LOCK_WAIT_MS);
+	}
+	return -1;
+}
+
+void
+daemon_remove(const struct cmd_paths *p)
+{
+	unlink(p->socket);
+	unlink(p->pidfile);
 }
 
 void

@@ -12,6 +12,8 @@
 int daemon_lock(const struct cmd_paths *p, int *fd, pid_t *holder, struct err *e);
 /* Writes our pid into the locked file. */
 void daemon_write_pid(int fd);
+/* At the end, by who holds the lock: nothing is left in the runtime directory. */
+void daemon_remove(const struct cmd_paths *p);
 /* The pid of the running instance, 0 when none runs. */
 pid_t daemon_running(const struct cmd_paths *p);
 

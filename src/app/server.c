@@ -158,7 +158,7 @@ on_guard(void *arg, int what)
 		return;
 	engine_env_kill_all(s->engines);
 	fputs("mai: the guard process is gone: engines killed, ending\n", stderr);
-	unlink(s->o->paths->socket);
+	daemon_remove(s->o->paths);
 	_exit(1);
 }
 
