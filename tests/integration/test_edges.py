@@ -26,7 +26,7 @@ def test_P3_arguments_too_long_are_permanent(mai):
 
 def test_P10_what_both_left_is_killed_by_the_next_start(mai):
     """Core and guard killed at once: the engine goes with its parent, its child is found by the record of groups."""
-    mai.config({"m": mai.engine("m", ["--ignore-term", "--fork"])})
+    mai.config({"m": mai.engine("m", ["--ignore-term", "--fork"], unloadTimeout=0.3)})
     mai.start_all()
     left = wait(lambda: mai.records["m"].events("grandchild"), 5, "grandchild")[0]["pid"]
     guard = proc.stat(mai.core)[1]

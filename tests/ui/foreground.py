@@ -10,7 +10,7 @@ import sys
 import time
 import urllib.request
 
-from term import alive, run, until
+from term import Term, alive, run, until
 
 TESTS = []
 
@@ -113,6 +113,48 @@ def detach_and_attach(t):
     nothing_left_but_view(t)
 
 
+@test
+def bare_attaches(t):
+    """Without a model or a file mai joins the core that runs; with them it is refused, and told whom to join."""
+    start(t)
+    t.see("RUNNING  one", 10000)
+    other = Term(t.mai)
+    try:
+        other.env["XDG_RUNTIME_DIR"] = t.dir
+        other.up(80, 24, "mai")
+        other.see("RUNNING  one", 5000)
+        other.see("attached")
+        other.keys("q")
+        assert other.ended() == 0
+        other.sane()
+    finally:
+        other.close()
+    r = cli(t, "-c", t.dir + "/mai.yaml")
+    with open(t.dir + "/mai/default.pid", encoding="ascii") as f:
+        pid = f.read().strip()
+    assert r.returncode == 1 and pid in r.stdout and "mai attach" in r.stdout, r
+    t.see("RUNNING  one")
+
+
+@test
+def seven_ends_of_a_viewer(t):
+    """However the viewer of a foreground core is killed, its terminal is whole and the core is there or gone as told."""
+    for sig in (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGILL, signal.SIGFPE, signal.SIGQUIT, signal.SIGTERM):
+        x = Term(t.mai)
+        try:
+            start(x)
+            x.see("RUNNING  one", 10000)
+            os.kill(x.pid(), sig)
+            x.ended(10000)
+            x.sane()
+            assert "ready" in cli(x, "status").stdout or sig in (signal.SIGTERM, signal.SIGQUIT), sig
+        finally:
+            if children(x):
+                cli(x, "shutdown")
+            nothing_left(x)
+            x.close()
+
+
 def nothing_left_but_view(t):
     until(lambda: len(children(t)) <= 2, 8000, lambda: "left: %s" % children(t))
     t.see("LINK DOWN", 5000)
@@ -202,11 +244,13 @@ def stopped_terminal(t):
     took = []
     os.kill(server, signal.SIGSTOP)
     try:
-        end = time.monotonic() + 3
+        end = time.monotonic() + 5
         while time.monotonic() < end:
             begin = time.monotonic()
-            with urllib.request.urlopen("http://127.0.0.1:%d/health" % port, timeout=5) as r:
-                assert r.status == 200
+            chat = urllib.request.Request("http://127.0.0.1:%d/v1/chat/completions" % port, headers={"Content-Type": "application/json"},
+                                          data=b'{"model": "one", "max_tokens": 2, "messages": [{"role": "user", "content": "hi"}]}')
+            with urllib.request.urlopen(chat, timeout=5) as r:
+                assert r.status == 200 and b"choices" in r.read()
             took.append(time.monotonic() - begin)
             time.sleep(0.01)
     finally:
