@@ -277,13 +277,16 @@ engine_store_usual(const struct engine_env *env, const char *id)
 	return en == NULL ? 0 : policy_median(en->loads, en->nloads);
 }
 
-/* Of a recorded engine: whose pid and start time match, or who is in its group and younger; all must carry the mark. */
+/* Of a recorded engine: whose pid and start time match, or who is in its group and younger, or who escaped from both and was
+ * taken in by init; all must carry the mark. */
 static size_t
 orphans_of(const struct orphan *o, pid_t *pids, size_t max)
 {
 	size_t n = host_engine_pids(o->pid, o->pgid, NULL, pids, max), k = 0;
 
-	for (size_t i = 0; i < n && i < max; i++) {
+	n = n < max ? n : max;
+	n += host_orphans(o->mark, pids + n, max - n);
+	for (size_t i = 0; i < n; i++) {
 		uint64_t start = host_start_time(pids[i]);
 
 		if (start != 0 && host_carries(pids[i], o->mark) &&
@@ -302,9 +305,15 @@ kill_orphans(const struct engine_store *s)
 	for (size_t i = 0; i < s->nleft; i++) {
 		size_t n = orphans_of(&s->left[i], pids, ENGINE_MAX_PIDS);
 
-		for (size_t k = 0; k < n; k++)
-			kill(pids[k], SIGKILL);
-		all += n;
+		/* One may be listed twice: it counts once. */
+		for (size_t k = 0; k < n; k++) {
+			bool again = false;
+
+			for (size_t l = 0; l < k; l++)
+				again = again || pids[l] == pids[k];
+			if (!again && kill(pids[k], SIGKILL) == 0)
+				all++;
+		}
 	}
 	return all;
 }

@@ -29,6 +29,9 @@ int host_memory(uint64_t *available, uint64_t *total);
 size_t host_engine_pids(pid_t pid, pid_t pgid, const char *mark, pid_t *out, size_t max);
 /* Whether a process has MAI_ENGINE=mark in its environment; false where that cannot be seen. */
 bool host_carries(pid_t pid, const char *mark);
+/* Those who carry the mark and whom nobody has taken in but init or one of our own ancestors: what is left of an engine whose
+ * core died and who had gone out of its group and its parents' sight. Nobody where that cannot be seen. */
+size_t host_orphans(const char *mark, pid_t *out, size_t max);
 /* Direct children of a process; as above. Used by the guard. */
 size_t host_children(pid_t parent, pid_t *out, size_t max);
 /* Start time in clock ticks since boot (Linux) or microseconds since 1970 (macOS): with the pid, a process's identity.

@@ -360,6 +360,37 @@ host_engine_pids(pid_t pid, pid_t pgid, const char *mark, pid_t *out, size_t max
 	return n;
 }
 
+/* Up through those who carry the mark as well: who has taken the first of them in? A core that lives is none of these. */
+static bool
+is_orphan(const struct table *t, const struct proc_stat *s, const char *mark, bool nested)
+{
+	const struct proc_stat *self = table_find(t, getpid());
+	size_t i = 0;
+
+	while (s != NULL && s->ppid > 1 && i++ <= t->n && carries(s->ppid, mark) == 1)
+		s = table_find(t, s->ppid);
+	if (s == NULL)
+		return false;
+	return s->ppid <= 1 || (!nested && (s->ppid == getpid() || (self != NULL && descends(t, self, s->ppid))));
+}
+
+size_t
+host_orphans(const char *mark, pid_t *out, size_t max)
+{
+	struct table t = {0};
+	/* Started by an engine: among our ancestors is a core that lives. */
+	bool nested = getenv("MAI_ENGINE") != NULL;
+	size_t n = 0;
+
+	scan_all(&t);
+	for (size_t i = 0; i < t.n && n < max; i++)
+		if (t.v[i].state != 'Z' && t.v[i].state != 'X' && t.v[i].pid != getpid() &&
+		    carries(t.v[i].pid, mark) == 1 && is_orphan(&t, &t.v[i], mark, nested))
+			out[n++] = t.v[i].pid;
+	free(t.v);
+	return n;
+}
+
 struct child_list {
 	pid_t *out;
 	size_t n, max;

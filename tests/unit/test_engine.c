@@ -617,6 +617,20 @@ test_drain(void **state)
 	assert_int_equal(STATE(), ENGINE_STOPPING);
 	UNTIL_STATE(ENGINE_STOPPED);
 	assert_int_equal(engine_info(t.e)->reason, REASON_SWAP);
+	/* a drain without limit gets one from a person, and is not skipped; a second unlimited one changes nothing */
+	engine_start(t.e, REASON_USER, true);
+	UNTIL_STATE(ENGINE_READY);
+	engine_set_inflight(t.e, 1);
+	engine_stop(t.e, REASON_SWAP, false, true);
+	engine_stop(t.e, REASON_SWAP, false, true);
+	assert_int_equal(STATE(), ENGINE_DRAINING);
+	assert_int_equal(engine_info(t.e)->kill_at, 0);
+	engine_stop(t.e, REASON_USER, false, false);
+	assert_int_equal(STATE(), ENGINE_DRAINING);
+	assert_true(engine_info(t.e)->kill_at > clock_ms());
+	engine_stop(t.e, REASON_USER, false, false);
+	assert_int_equal(STATE(), ENGINE_STOPPING);
+	UNTIL_STATE(ENGINE_STOPPED);
 	/* a second stop skips the drain */
 	engine_start(t.e, REASON_USER, true);
 	UNTIL_STATE(ENGINE_READY);
@@ -829,7 +843,7 @@ static void
 test_sweep(void **state)
 {
 	char path[128], mark[64];
-	pid_t pid, other;
+	pid_t pid, other, gone, any[4];
 	int up[2];
 	char b;
 	FILE *f;
@@ -837,21 +851,25 @@ test_sweep(void **state)
 	(void)state;
 	engine_env_free(&t.env);
 	assert_int_equal(pipe(up), 0);
-	for (int i = 0; i < 2; i++) {
+	/* Marked; unmarked; marked, but escaped from whoever knew it. */
+	for (int i = 0; i < 3; i++) {
 		pid_t p = fork();
 
 		if (p == 0) {
 			char var[] = "MAI_ENGINE=unit.77", none[] = "A=b", self[] = "x", c[] = "child", w1[] = "no-serve",
-			     *argv[] = {self, c, w1, NULL}, *env[] = {i == 0 ? var : none, NULL};
+			     *argv[] = {self, c, w1, NULL}, *env[] = {i == 1 ? none : var, NULL};
 
+			if (i == 2 && fork() != 0)
+				_exit(0);
 			setsid();
 			fcntl(up[1], F_SETFD, FD_CLOEXEC);
 			execve("/proc/self/exe", argv, env);
 			_exit(127);
 		}
-		*(i == 0 ? &pid : &other) = p;
+		*(i == 0 ? &pid : i == 1 ? &other : &gone) = p;
 	}
-	/* Both have begun their program when the pipe closes. */
+	assert_int_equal(waitpid(gone, NULL, 0), gone);
+	/* All have begun their program when the pipe closes. */
 	close(up[1]);
 	assert_int_equal(read(up[0], &b, 1), 0);
 	close(up[0]);
@@ -866,8 +884,10 @@ test_sweep(void **state)
 	    (long)other, (long)other, (unsigned long long)host_start_time(other));
 	fclose(f);
 	make_env();
-	assert_int_equal(engine_env_sweep(t.env), 1);
+	assert_int_equal(host_orphans("unit.77", any, 4), 2);
+	assert_int_equal(engine_env_sweep(t.env), 2);
 	assert_int_equal(engine_env_sweep(t.env), 0);
+	assert_int_equal(host_orphans("unit.77", any, 4), 0);
 	assert_int_equal(kill(other, 0), 0);
 	assert_true(host_carries(other, "unit.77") == false);
 	kill(other, SIGKILL);
