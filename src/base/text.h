@@ -13,6 +13,11 @@
  * no surrogates, no overlong forms). n must be at least 1. */
 size_t text_utf8(const char *s, size_t n, uint32_t *cp);
 
+/* Encodes cp (at most 0x10ffff) into out, which holds 4 bytes; returns the length. */
+size_t text_put_utf8(char *out, uint32_t cp);
+/* The value of a hexadecimal digit, or -1. */
+int text_hex(char c);
+
 /* Appends s to out as text that is safe for any sink (terminal, file, JSON): valid UTF-8 without controls. CSI, OSC,
  * DCS, APC, PM and SOS sequences (7 and 8 bit) are removed, each at most 4 KiB long; other C0 and DEL become ^X; C1 and
  * bytes that do not decode become <9b>; tabs go to the next multiple of 8 columns; bidi controls and zero-width

@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "base/text.h"
+
 #define MAX_TRAILER (8 * 1024)
 #define MAX_SIZE_DIGITS 16
 
@@ -38,21 +40,9 @@ fail(struct http_body *b, const char *why)
 }
 
 static int
-hex(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
-static int
 size_byte(struct http_body *b, char c)
 {
-	int d = hex(c);
+	int d = text_hex(c);
 
 	if (d >= 0) {
 		if (++b->line > MAX_SIZE_DIGITS || b->left > INT64_MAX >> 4)

@@ -6,17 +6,7 @@
 #include <arpa/inet.h>
 #include <string.h>
 
-static int
-hex(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
+#include "base/text.h"
 
 static bool
 alnum(char c)
@@ -36,8 +26,8 @@ path_char(const char *p, const char *end, size_t *n)
 		return (unsigned char)*p;
 	if (end - p < 3)
 		return -1;
-	hi = hex(p[1]);
-	lo = hex(p[2]);
+	hi = text_hex(p[1]);
+	lo = text_hex(p[2]);
 	if (hi < 0 || lo < 0)
 		return -1;
 	*n = 3;

@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#include "base/text.h"
+
 #define MAX_DEPTH 64
 
 enum { S_START, S_FIRST, S_KEY, S_KEY_STR, S_COLON, S_VALUE, S_STR, S_SCALAR, S_NEST, S_NEST_STR, S_AFTER, S_DONE, S_BAD };
@@ -49,40 +51,13 @@ hex4(const char *p)
 	int v = 0;
 
 	for (int i = 0; i < 4; i++) {
-		char c = p[i];
-		int d = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 :
-		    c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+		int d = text_hex(p[i]);
 
 		if (d < 0)
 			return -1;
 		v = v << 4 | d;
 	}
 	return v;
-}
-
-static size_t
-put_utf8(char *out, unsigned cp)
-{
-	if (cp < 0x80) {
-		out[0] = (char)cp;
-		return 1;
-	}
-	if (cp < 0x800) {
-		out[0] = (char)(0xc0 | cp >> 6);
-		out[1] = (char)(0x80 | (cp & 0x3f));
-		return 2;
-	}
-	if (cp < 0x10000) {
-		out[0] = (char)(0xe0 | cp >> 12);
-		out[1] = (char)(0x80 | (cp >> 6 & 0x3f));
-		out[2] = (char)(0x80 | (cp & 0x3f));
-		return 3;
-	}
-	out[0] = (char)(0xf0 | cp >> 18);
-	out[1] = (char)(0x80 | (cp >> 12 & 0x3f));
-	out[2] = (char)(0x80 | (cp >> 6 & 0x3f));
-	out[3] = (char)(0x80 | (cp & 0x3f));
-	return 4;
 }
 
 /* One escape at p (behind the backslash, n bytes left) to out (4 bytes of room). Returns bytes eaten, 0 when it is bad. */
@@ -107,13 +82,13 @@ unescape(const char *p, size_t n, char *out, size_t *nout)
 	if (hi <= 0 || (hi >= 0xdc00 && hi < 0xe000))
 		return 0;
 	if (hi < 0xd800 || hi >= 0xe000) {
-		*nout = put_utf8(out, (unsigned)hi);
+		*nout = text_put_utf8(out, (unsigned)hi);
 		return 5;
 	}
 	lo = n >= 11 && p[5] == '\\' && p[6] == 'u' ? hex4(p + 7) : -1;
 	if (lo < 0xdc00 || lo >= 0xe000)
 		return 0;
-	*nout = put_utf8(out, 0x10000u + ((unsigned)(hi - 0xd800) << 10) + (unsigned)(lo - 0xdc00));
+	*nout = text_put_utf8(out, 0x10000u + ((unsigned)(hi - 0xd800) << 10) + (unsigned)(lo - 0xdc00));
 	return 11;
 }
 

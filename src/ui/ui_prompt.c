@@ -12,31 +12,6 @@ ui_edit_clear(struct ui_edit *e)
 	memset(e, 0, sizeof(*e));
 }
 
-static size_t
-encode(char *out, uint32_t cp)
-{
-	if (cp < 0x80) {
-		out[0] = (char)cp;
-		return 1;
-	}
-	if (cp < 0x800) {
-		out[0] = (char)(0xc0 | cp >> 6);
-		out[1] = (char)(0x80 | (cp & 0x3f));
-		return 2;
-	}
-	if (cp < 0x10000) {
-		out[0] = (char)(0xe0 | cp >> 12);
-		out[1] = (char)(0x80 | (cp >> 6 & 0x3f));
-		out[2] = (char)(0x80 | (cp & 0x3f));
-		return 3;
-	}
-	out[0] = (char)(0xf0 | cp >> 18);
-	out[1] = (char)(0x80 | (cp >> 12 & 0x3f));
-	out[2] = (char)(0x80 | (cp >> 6 & 0x3f));
-	out[3] = (char)(0x80 | (cp & 0x3f));
-	return 4;
-}
-
 static bool
 drop_last(struct ui_edit *e)
 {
@@ -71,7 +46,7 @@ ui_edit_key(struct ui_edit *e, int key)
 	}
 	if (key < 32 || key >= UI_K_UP || text_cp_width((uint32_t)key) < 1)
 		return false;
-	n = encode(c, (uint32_t)key);
+	n = text_put_utf8(c, (uint32_t)key);
 	if (text_utf8(c, n, &cp) != n || e->len + n >= sizeof(e->text))
 		return false;
 	memcpy(e->text + e->len, c, n);
