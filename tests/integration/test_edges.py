@@ -7,6 +7,8 @@ import subprocess
 import sys
 import time
 
+import pytest
+
 from lib import proc, world
 from lib.mai import SLOW, Record, free_port, words
 from lib.proc import never, wait
@@ -24,15 +26,17 @@ def test_P3_arguments_too_long_are_permanent(mai):
     assert mai.wait_state("failed")["reason"] == "exec_failed"
 
 
-def test_P10_what_both_left_is_killed_by_the_next_start(mai):
-    """Core and guard killed at once: the engine goes with its parent, its child is found by the record of groups."""
-    mai.config({"m": mai.engine("m", ["--ignore-term", "--fork"], unloadTimeout=0.3)})
+@pytest.mark.parametrize("switch", ["--fork", "--fork-setsid"])
+def test_P10_what_both_left_is_killed_by_the_next_start(mai, switch):
+    """Core and guard killed at once: the engine goes with its parent, its child is found by what is on record."""
+    mai.config({"m": mai.engine("m", ["--ignore-term", switch], unloadTimeout=0.3)})
     mai.start_all()
     left = wait(lambda: mai.records["m"].events("grandchild"), 5, "grandchild")[0]["pid"]
     guard = proc.stat(mai.core)[1]
     stranger = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], start_new_session=True)
     mai.expect_clean = False
     try:
+        os.kill(mai.core, signal.SIGSTOP)     # that it does not see the guard die
         for p in (guard, mai.core):
             os.kill(p, signal.SIGKILL)
         wait(lambda: not proc.alive(mai.records["m"].pid()), 2 * SLOW, "the engine is gone")
