@@ -184,6 +184,22 @@ def killed_view_keeps_serving(t):
 
 
 @test
+def killed_core(t):
+    """The view of a core that was killed says so, and ends whole; no engine is left."""
+    start(t, one="--ready-after 100 --ignore-term --fork-setsid")
+    t.see("RUNNING  one", 10000)
+    with open(t.dir + "/mai/default.pid", encoding="ascii") as f:
+        os.kill(int(f.read()), signal.SIGKILL)
+    t.see("LINK DOWN", 5000)
+    view = t.pid()
+    until(lambda: [p for p in children(t) if p != view] == [], 5000, lambda: "left: %s" % children(t))
+    t.keys("q")
+    t.ended()
+    t.sane()
+    nothing_left(t)
+
+
+@test
 def swap_by_key(t):
     start(t)
     t.see("RUNNING  one", 10000)
