@@ -220,9 +220,7 @@ conn_due(const struct http_conn *c)
 
 		due = ms != 0 ? c->since + ms : 0;
 	} else if (c->state == CONN_BODY && req->attached && !req->paused) {
-		uint64_t ms = req->body_bytes * 1000 / BODY_RATE;
-
-		due = req->body_since + (ms > c->srv->lim.body_grace ? ms : c->srv->lim.body_grace);
+		due = req->body_since + c->srv->lim.body_grace;
 	}
 	if (c->blocked && (due == 0 || c->stalled + c->srv->lim.write_stall < due))
 		due = c->stalled + c->srv->lim.write_stall;
@@ -287,6 +285,19 @@ conn_req_fail(struct http_conn *c, int status, const char *text, enum http_close
 		conn_error(c, status, text);
 }
 
+/* A body is judged anew after each grace: what came fast before does not pay for holding its memory afterwards. */
+static bool
+body_goes_on(struct http_conn *c, uint64_t now)
+{
+	struct http_req *req = c->req;
+
+	if (req->body_bytes - req->body_mark < BODY_RATE * c->srv->lim.body_grace / 1000)
+		return false;
+	req->body_mark = req->body_bytes;
+	req->body_since = now;
+	return true;
+}
+
 static void
 on_conn_timer(void *arg)
 {
@@ -305,6 +316,8 @@ on_conn_timer(void *arg)
 	}
 	if (c->blocked && now >= c->stalled + c->srv->lim.write_stall)
 		conn_close(c, HTTP_CLOSE_TIMEOUT);
+	else if (c->state == CONN_BODY && body_goes_on(c, now))
+		conn_arm(c);
 	else if (c->state == CONN_BODY)
 		conn_req_fail(c, 408, "the request body comes too slowly", HTTP_CLOSE_TIMEOUT);
 	else if (c->state == CONN_HEAD && c->mid_head)

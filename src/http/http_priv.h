@@ -95,6 +95,7 @@ struct http_req {
 	struct http_url url;
 	struct http_body body;
 	uint64_t since, body_since, paused_at, body_bytes;
+	uint64_t body_mark;	/* body_bytes at body_since */
 	int64_t length;		/* of the answer */
 	uint64_t bytes;		/* of its body so far */
 	int status;

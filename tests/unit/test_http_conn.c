@@ -475,6 +475,25 @@ test_slow_body_and_reader(void **state)
 	assert_int_equal(gone_why, HTTP_CLOSE_TIMEOUT);
 }
 
+/* A fast begin is no reason to keep what was sent for hours. */
+static void
+test_body_that_stops(void **state)
+{
+	static char block[40000];
+	const struct http_limits lim = {
+		.max_head = 32768, .head_timeout = 10000, .idle_timeout = 75000, .max_connections = 100, .body_grace = 100,
+	};
+
+	(void)state;
+	memset(block, 'x', sizeof(block) - 1);
+	http_server_set_limits(srv, &lim);
+	on_request = hold;
+	net_send(&a, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 90000\r\n\r\n");
+	net_send(&a, block);
+	UNTIL(net_has(&a, "HTTP/1.1 408 "));
+	assert_int_equal(gone_why, HTTP_CLOSE_TIMEOUT);
+}
+
 static void
 test_back_pressure(void **state)
 {
@@ -695,7 +714,8 @@ main(void)
 		T(test_keep_alive), T(test_byte_at_a_time), T(test_pipelining), T(test_continue),
 		T(test_collect_limit), T(test_head_and_bare), T(test_chunked_and_old), T(test_abort),
 		T(test_gone_while_waiting), T(test_gone_behind_data), T(test_gone_unattached), T(test_gone_mid_body),
-		T(test_bad), T(test_times), T(test_slow_body_and_reader), T(test_back_pressure), T(test_early_answer), T(test_pause),
+		T(test_bad), T(test_times), T(test_slow_body_and_reader), T(test_body_that_stops),
+		T(test_back_pressure), T(test_early_answer), T(test_pause),
 		T(test_max_connections), T(test_unix), T(test_unix_beyond_the_limit), T(test_drain), T(test_server_ends), T(test_tunnel),
 		T(test_out_of_descriptors),
 	};
