@@ -32,6 +32,7 @@ struct guard {
 	pid_t core;
 	int fd;			/* our end */
 	bool had_tty;
+	bool nohup;		/* SIGHUP was ignored when we began: it is to outlive the terminal */
 	pid_t groups[MAX_GROUPS];
 	char line[32];
 	size_t nline;
@@ -141,8 +142,11 @@ status_of(int st)
 static void
 forward(struct guard *g, int sig)
 {
-	if (sig == SIGHUP && g->had_tty && !tty_is_there())
+	if (sig == SIGHUP && g->had_tty && !tty_is_there()) {
+		if (g->nohup)
+			return;
 		sig = SIGTERM;
+	}
 	kill(g->core, sig);
 }
 
@@ -208,6 +212,7 @@ guard_run(int (*core)(void *, int), void *arg)
 	struct guard g = {.fd = -1, .had_tty = tty_is_there()};
 	int pair[2], sigpipe[2], st;
 	sigset_t all, old;
+	struct sigaction hup;
 
 #if defined(HAVE_PRCTL) && defined(PR_SET_CHILD_SUBREAPER)
 	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
@@ -223,6 +228,7 @@ guard_run(int (*core)(void *, int), void *arg)
 	fcntl(pair[1], F_SETFL, O_NONBLOCK);
 	wake_fd = sigpipe[1];
 	/* No signal may come between the handlers and the fork, or it would be lost to one of the two. */
+	g.nohup = sigaction(SIGHUP, NULL, &hup) == 0 && hup.sa_handler == SIG_IGN;
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, &old);
 	catch_signals();

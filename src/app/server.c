@@ -17,6 +17,7 @@
 
 #include "api/api.h"
 #include "app/daemon.h"
+#include "app/log_out.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
@@ -89,10 +90,13 @@ to_ring(void *arg, enum log_level level, const char *module, const char *ctx, co
 		time_t t = (time_t)(ms / 1000);
 		struct tm tm;
 		char when[32];
+		struct strbuf out = STRBUF_INIT;
 
 		localtime_r(&t, &tm);
 		strftime(when, sizeof(when), "%Y-%m-%d %H:%M:%S", &tm);
-		fprintf(stderr, "%s %-5s %s: %s\n", when, log_level_name(level), module, line.p);
+		strbuf_printf(&out, "%s %-5s %s: %s\n", when, log_level_name(level), module, line.p);
+		log_out(out.p, out.len);
+		strbuf_fini(&out);
 	}
 	strbuf_fini(&line);
 }
@@ -149,6 +153,7 @@ on_term(void *arg, int sig)
 static void
 on_guard(void *arg, int what)
 {
+	static const char last[] = "mai: the guard process is gone: engines killed, ending\n";
 	struct server *s = arg;
 	char buf[64];
 	ssize_t n = read(s->o->guard_fd, buf, sizeof(buf));
@@ -157,7 +162,7 @@ on_guard(void *arg, int what)
 	if (n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR)))
 		return;
 	engine_env_kill_all(s->engines);
-	fputs("mai: the guard process is gone: engines killed, ending\n", stderr);
+	log_out(last, sizeof(last) - 1);
 	daemon_remove(s->o->paths);
 	_exit(1);
 }
@@ -351,6 +356,7 @@ server_run(const struct server_opts *o)
 	int report = o->report_fd, swept;
 
 	tune_malloc();
+	log_out_open();
 	raise_descriptors(s.conf);
 	daemon_write_pid(o->lock_fd);
 	if (server_build(&s, &e) < 0) {

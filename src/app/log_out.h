@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: ISC
+ * Lines to standard error that never wait: whoever reads them may be stopped, full or gone. */
+#ifndef APP_LOG_OUT_H
+#define APP_LOG_OUT_H
+
+#include <stddef.h>
+
+/* Once, before the first line. */
+void log_out_open(void);
+/* One line with its newline; what does not fit is dropped and counted, and that is said later. */
+void log_out(const char *line, size_t n);
+
+#endif
