@@ -97,7 +97,8 @@ fake_set_inflight(struct engine *e, int n)
 static void fake_suspect(struct engine *e) { (void)e; }
 static const struct engine_info *fake_info(struct engine *e) { return &e->info; }
 static const struct http_target *fake_target(const struct engine *e) { (void)e; return &target; }
-static bool fake_settled(struct engine_env *env, uint64_t since) { (void)env; (void)since; return true; }
+static bool unsettled;
+static bool fake_settled(struct engine_env *env, uint64_t since) { (void)env; return since == 0 || !unsettled; }
 
 static const struct router_ops fake_ops = {
 	fake_create, fake_destroy, fake_set_conf, fake_start, fake_stop, fake_kill, fake_restart, fake_set_inflight,
@@ -272,6 +273,36 @@ test_swap_waits_for_in_flight(void **state)
 	turn();
 	assert_int_equal(late.answers, 1);
 	router_done(&late.t);
+}
+
+static void
+test_swap_waits_for_memory(void **state)
+{
+	struct req a, b;
+
+	(void)state;
+	submit(&a, "a");
+	turn();
+	set(&engines[0], ENGINE_READY);
+	turn();
+	router_done(&a.t);
+	unsettled = true;
+	submit(&b, "b");
+	turn();
+	assert_int_equal(engines[0].info.state, ENGINE_STOPPING);
+	set(&engines[0], ENGINE_STOPPED);
+	/* The old one is gone, what it held is not back yet: the new one does not start on top of it. */
+	for (uint64_t end = clock_ms() + 50; clock_ms() < end;)
+		loop_once(loop, 5);
+	assert_true(nengines < 2 || engines[1].starts == 0);
+	unsettled = false;
+	for (uint64_t end = clock_ms() + 5000; clock_ms() < end && (nengines < 2 || engines[1].starts == 0);)
+		loop_once(loop, 5);
+	assert_int_equal(engines[1].starts, 1);
+	set(&engines[1], ENGINE_READY);
+	turn();
+	assert_int_equal(b.answers, 1);
+	router_done(&b.t);
 }
 
 static void
@@ -715,7 +746,8 @@ main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(test_first_request_starts), T(test_left_before_served), T(test_unknown_and_full),
-		T(test_swap_waits_for_in_flight), T(test_failure_refuses_waiters), T(test_requeue_once),
+		T(test_swap_waits_for_in_flight), T(test_swap_waits_for_memory),
+		T(test_failure_refuses_waiters), T(test_requeue_once),
 		T(test_verbs), T(test_restart_waits_for_a_new_generation), T(test_shutdown),
 		T(test_queue_timeout), T(test_concurrency_limit), T(test_ttl_counts_from_the_last_request),
 		T(test_stop_comes_out_under_load), T(test_refused_is_not_in_flight),
