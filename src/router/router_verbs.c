@@ -339,16 +339,18 @@ router_do(struct router *r, enum router_verb verb, const char *model, int max_to
 	before = model == NULL ? NULL : conf_find(r->conf, model);
 	changed = before != NULL && verb == VERB_LOAD && may_load_any(r) && max_tokens > 0 &&
 	    max_tokens != before->max_tokens;
+	/* Before anything is changed: an unknown name would take the place of the one that runs. */
+	s = model == NULL ? NULL : slot_find(r, model);
+	other = verb != VERB_START || model == NULL || (s == NULL && !may_load_any(r)) ? NULL : router_occupant(r, s);
+	if (other != NULL) {
+		snprintf(text, sizeof(text), "%s is running", other->model->id);
+		op_decide(op_new(r, verb, NULL, model, who, cb, arg), false, REFUSE_CONFLICT, text);
+		return;
+	}
 	s = verb == VERB_STOP && model == NULL ? NULL : verb_slot(r, verb, model, max_tokens, cause, sizeof(cause));
 	if (s == NULL && !(verb == VERB_STOP && model == NULL)) {
 		op_decide(op_new(r, verb, NULL, model, who, cb, arg), false, REFUSE_NOT_FOUND,
 		    cause[0] != '\0' ? cause : "no such model");
-		return;
-	}
-	other = s == NULL ? NULL : router_occupant(r, s);
-	if (verb == VERB_START && other != NULL && model != NULL) {
-		snprintf(text, sizeof(text), "%s is running", other->model->id);
-		op_decide(op_new(r, verb, NULL, model, who, cb, arg), false, REFUSE_CONFLICT, text);
 		return;
 	}
 	snprintf(text, sizeof(text), "%s%s %s", force ? "forced " : "", verb_names[verb],

@@ -123,6 +123,8 @@ def test_stop_and_start(seed):
     assert (r.status, r.json) == (200, {"status": "started", "model": "org/some-model"})
     assert seed.post("/start").json == {"status": "started", "model": "org/some-model"}
     assert seed.post("/start?model=org/other").status == 409
+    assert seed.post("/start").json == {"status": "started", "model": "org/some-model"}, "what was refused changed nothing"
+    assert seed.status()["current_model"] == "org/some-model"
     seed.post("/stop")
     r = seed.post("/start?model=org%2Fother")
     assert (r.status, r.json) == (200, {"status": "started", "model": "org/other"})
