@@ -10,7 +10,8 @@
 #include "base/loop.h"
 #include "view/view.h"
 
-#define API_BODY_MAX ((size_t)1024 * 1024)
+#define API_BODY_MAX ((size_t)64 * 1024)	/* of a request: a name and some switches; many may be under way */
+#define API_PAGE_MAX ((size_t)1024 * 1024)
 
 struct hub;	/* api_events.c */
 struct call;	/* api_verbs.c: an answer that waits for the router */

@@ -321,7 +321,7 @@ api_get_logs_json(struct api *a, struct api_req *q)
 
 		from = tail > from ? tail : from;
 	}
-	page.max = max > API_BODY_MAX ? API_BODY_MAX : (size_t)max;
+	page.max = max > API_PAGE_MAX ? API_PAGE_MAX : (size_t)max;
 	jw_arr(&page.w);
 	next = ring_read(a->o.ring, mask, model, from, put_line, &page, &dropped);
 	jw_arr_end(&page.w);

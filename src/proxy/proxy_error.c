@@ -85,7 +85,7 @@ proxy_error_send(struct http_req *req, int status, const struct proxy_fault *f, 
 	proxy_error_json(&body, proxy_is_messages(http_req_url(req)->path), status, f);
 	if (f->retry_after > 0)
 		strbuf_printf(&fields, "Retry-After: %d\r\n", f->retry_after);
-	strbuf_puts(&fields, "Cache-Control: no-store\r\n");
+	strbuf_puts(&fields, "X-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\n");
 	if (extra != NULL)
 		strbuf_add(&fields, strbuf_str(extra), extra->len);
 	http_reply(req, status, "application/json", &fields, body.p, body.len);

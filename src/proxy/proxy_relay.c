@@ -158,7 +158,8 @@ cut_by_engine(struct txn *t)
 static void
 decide_soon(struct txn *t)
 {
-	router_suspect(t->ticket);
+	if (!t->unsure)
+		router_suspect(t->ticket);
 	t->deciding = true;
 	timer_set(&t->timer, t->pm->down_at >= t->sent_at ? 0 : DECIDE_TIME);
 }

@@ -181,3 +181,10 @@ def test_listening_quickly(mai):
     mai.serve()
     assert time.monotonic() - before < 1.0
     assert http.call(mai.port, "GET", "/livez").status == 200
+
+
+def test_management_bodies_are_small(one):
+    """Many may be under way, and nothing counts them: names need no megabytes."""
+    r = one.post("/load", b'{"model":"m","x":"' + b"x" * 70_000 + b'"}')
+    assert r.status == 413 and r.json["error"]["code"] == "body_too_large", r
+    assert one.post("/load", b'{"model":"m","x":"' + b"x" * 60_000 + b'"}').status == 200
