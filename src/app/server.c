@@ -348,6 +348,20 @@ server_free(struct server *s)
 	conf_unref(&s->conf);
 }
 
+/* It ends already: another signal shall not make a death of that. */
+static void
+hold_signals(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGUSR1);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+}
+
 int
 server_run(const struct server_opts *o)
 {
@@ -376,6 +390,7 @@ server_run(const struct server_opts *o)
 	if (o->autostart && s.conf->default_model != NULL)
 		router_do(s.router, VERB_START, NULL, 0, false, "mai", NULL, NULL);
 	loop_run(s.loop);
+	hold_signals();
 	unlink(o->paths->socket);
 	server_free(&s);
 	return s.status;

@@ -14,6 +14,7 @@ INTEGRATION = \
 	tests/integration/test_client_gone.py \
 	tests/integration/test_config.py \
 	tests/integration/test_daemon.py \
+	tests/integration/test_ends.py \
 	tests/integration/test_edges.py \
 	tests/integration/test_events.py \
 	tests/integration/test_failed_cause.py \
