@@ -19,8 +19,9 @@
 #define FLOOD_WAIT 20
 #define FLOOD_WAIT_SMALL 2	/* the system's pipe holds little: the engine must not wait for us */
 #define BUDGET_MAX (4u << 20)
-#define BUDGET_PER_MS 524	/* half a MiB/s */
-#define FLOOD_KEEP 4096
+#define BUDGET_PER_MS 262	/* a quarter of a MiB/s: thousands of lines a second are read by nobody */
+#define FLOOD_KEEP 4096		/* of the last bytes there are */
+#define FLOOD_KEEP_MORE 512	/* of a full read, behind which more stands */
 #define LINE_MAX_BYTES (64 * 1024)
 #define LIVE_MS 100
 #define LIVE_BYTES 1024
@@ -210,7 +211,8 @@ feed(struct engine_out *o, const char *p, size_t n)
 static void
 feed_flood(struct engine_out *o, const char *p, size_t n)
 {
-	const char *end = p + n, *from = n > FLOOD_KEEP ? end - FLOOD_KEEP : p, *nl;
+	size_t keep = n < READ_SIZE ? FLOOD_KEEP : FLOOD_KEEP_MORE;
+	const char *end = p + n, *from = n > keep ? end - keep : p, *nl;
 
 	nl = memchr(from, '\n', (size_t)(end - from));
 	if (nl == NULL) {

@@ -58,26 +58,47 @@ explicit_level(const char *s, size_t n)
 	return '\0';
 }
 
+/* Whether one of word_level's words may begin with it: asked for every byte of every line. */
+static bool
+begins_word(char c)
+{
+	switch (c) {
+	case 'a':
+	case 'e':
+	case 'f':
+	case 'g':
+	case 'p':
+	case 't':
+	case 'w':
+		return true;
+	default:
+		return false;
+	}
+}
+
 static char
 word_level(const char *s, size_t n)
 {
+#define WORD(s, level) {s, sizeof(s) - 1, level}
 	static const struct {
 		const char *word;
+		size_t len;
 		char level;
-	} words[] = {{"error", 'E'}, {"exception", 'E'}, {"traceback", 'E'}, {"fatal", 'E'}, {"panic:", 'E'},
-		{"abort", 'E'}, {"terminating", 'E'}, {"warning", 'W'}, {"ggml_assert", 'E'}};
+	} words[] = {WORD("error", 'E'), WORD("exception", 'E'), WORD("traceback", 'E'), WORD("fatal", 'E'),
+		WORD("panic:", 'E'), WORD("abort", 'E'), WORD("terminating", 'E'), WORD("warning", 'W'),
+		WORD("ggml_assert", 'E')};
+#undef WORD
 	char level = ' ';
 
 	for (size_t i = 0; i < n && level != 'E'; i++) {
 		char c = (char)(s[i] | 0x20);
 
 		/* A word may begin after a small letter too: RuntimeError, ValueError. */
-		if (strchr("etfpawg", c) == NULL || (i > 0 && is_alnum(s[i - 1]) && !(s[i] >= 'A' && s[i] <= 'Z')))
+		if (!begins_word(c) || (i > 0 && is_alnum(s[i - 1]) && !(s[i] >= 'A' && s[i] <= 'Z')))
 			continue;
 		for (size_t w = 0; w < sizeof(words) / sizeof(words[0]); w++) {
-			size_t len = strlen(words[w].word);
-
-			if (n - i >= len && words[w].word[0] == c && strncasecmp(s + i, words[w].word, len) == 0)
+			if (words[w].word[0] == c && n - i >= words[w].len &&
+			    strncasecmp(s + i, words[w].word, words[w].len) == 0)
 				level = words[w].level == 'E' || level == ' ' ? words[w].level : level;
 		}
 	}
