@@ -225,6 +225,16 @@ def stop_asks(t):
 
 
 @test
+def stopping_counts_down(t):
+    ready(t)
+    t.core.be("engine", id=QWEN, state="stopping", reason="user", since="-0", kill_at="+9000")
+    t.see(r"STOPPING")
+    t.see(r"SIGKILL in [0-9.]+s")
+    a = re.search(r"SIGKILL in ([0-9.]+)s", t.grab()).group(1)
+    until(lambda: re.search(r"SIGKILL in ([0-9.]+)s", t.grab()).group(1) != a, 2500, "the countdown stands")
+
+
+@test
 def typed_ahead(t):
     ready(t)
     t.type("xy")
