@@ -20,22 +20,6 @@ http_ieq(const char *a, const char *b, size_t n)
 	return true;
 }
 
-bool
-http_str_ieq(struct http_str s, const char *z)
-{
-	size_t n = strlen(z);
-
-	return s.n == n && http_ieq(s.p, z, n);
-}
-
-bool
-http_str_eq(struct http_str s, const char *z)
-{
-	size_t n = strlen(z);
-
-	return s.n == n && (n == 0 || memcmp(s.p, z, n) == 0);
-}
-
 const struct http_field *
 http_field_find(const struct http_head *h, const char *name)
 {
@@ -167,10 +151,12 @@ http_reason(int status)
 static bool
 harmless(const char *p, size_t n, bool blanks)
 {
+	if (blanks)
+		return n == 0 || (memchr(p, '\r', n) == NULL && memchr(p, '\n', n) == NULL && memchr(p, '\0', n) == NULL);
 	for (size_t i = 0; i < n; i++) {
 		unsigned char c = (unsigned char)p[i];
 
-		if (c == '\r' || c == '\n' || c == '\0' || (!blanks && (c <= ' ' || c == 0x7f)))
+		if (c <= ' ' || c == 0x7f)
 			return false;
 	}
 	return true;

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "base/strbuf.h"
 
@@ -47,9 +48,24 @@ struct http_head {
 
 /* ASCII case-insensitive compare of n bytes; no locale has a say in it. */
 bool http_ieq(const char *a, const char *b, size_t n);
-/* The same with a NUL-terminated string. */
-bool http_str_ieq(struct http_str s, const char *z);
-bool http_str_eq(struct http_str s, const char *z);
+/* The same with a NUL-terminated string. Here, for literals' lengths are known then, and for most of a list's names differ
+ * in the first byte. */
+static inline bool
+http_str_ieq(struct http_str s, const char *z)
+{
+	if (s.n != 0 && (s.p[0] | 0x20) != (z[0] | 0x20))
+		return false;
+	return s.n == strlen(z) && http_ieq(s.p, z, s.n);
+}
+
+static inline bool
+http_str_eq(struct http_str s, const char *z)
+{
+	if (s.n != 0 && s.p[0] != z[0])
+		return false;
+	return s.n == strlen(z) && (s.n == 0 || memcmp(s.p, z, s.n) == 0);
+}
+
 /* The first field of that name, or NULL. Borrowed. */
 const struct http_field *http_field_find(const struct http_head *h, const char *name);
 /* Whether a comma-separated list field holds a token (RFC 9110 section 5.6.1), over all fields of

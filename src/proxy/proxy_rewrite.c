@@ -10,6 +10,19 @@
 static const char key[] = "\"model\":";
 #define NKEY (sizeof(key) - 1)
 
+const char *
+proxy_find_key(const char *p, size_t n, const char *k, size_t nk)
+{
+	const char *end = p + n, *q = n < nk ? end : p + nk - 1;
+
+	while (q < end && (q = memchr(q, ':', (size_t)(end - q))) != NULL) {
+		if (q[-1] == '"' && q[-2] == k[nk - 3] && memcmp(q + 1 - nk, k, nk) == 0)
+			return q + 1 - nk;
+		q++;
+	}
+	return NULL;
+}
+
 static char *
 quote(const char *s, size_t *n)
 {
@@ -87,7 +100,7 @@ pass(struct proxy_rewrite *w, const char *p, size_t n)
 	size_t done = 0, at = 0, end = n;
 
 	for (;;) {
-		const char *q = n - at >= NKEY ? memmem(p + at, n - at, key, NKEY) : NULL;
+		const char *q = proxy_find_key(p + at, n - at, key, NKEY);
 		size_t v, from, to;
 		enum value kind;
 
@@ -119,7 +132,7 @@ proxy_rewrite_same(const struct proxy_rewrite *w, const char *p, size_t n)
 	size_t at = 0;
 
 	for (;;) {
-		const char *q = n - at >= NKEY ? memmem(p + at, n - at, key, NKEY) : NULL;
+		const char *q = proxy_find_key(p + at, n - at, key, NKEY);
 		size_t v, from, to;
 
 		if (q == NULL)

@@ -9,6 +9,10 @@
 
 #include "base/strbuf.h"
 
+/* The first "key": in p[0..n), key with its quotes and colon; NULL. JSON has few colons: from one to the next is the
+ * shortest way. */
+const char *proxy_find_key(const char *p, size_t n, const char *key, size_t nkey);
+
 #define PROXY_REWRITE_MAX 4096	/* a name longer than this stays as it is */
 
 struct proxy_rewrite {

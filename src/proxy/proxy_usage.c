@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "proxy/proxy_rewrite.h"
+
 #define LINE_BYTES (64 * 1024)	/* of a line kept across reads */
 #define TAIL_BYTES 2048		/* of a JSON answer: usage stands at its end */
 
@@ -77,7 +79,7 @@ line(struct proxy_usage *u, const char *p, size_t n)
 	u->events++;
 	if (n > 9 && memcmp(p, "{\"error\":", 9) == 0)
 		u->error = true;
-	q = memmem(p, n, "\"usage\":", 8);
+	q = proxy_find_key(p, n, "\"usage\":", 8);
 	if (q != NULL)
 		read_usage(u, q, n - (size_t)(q - p));
 }
@@ -189,7 +191,7 @@ proxy_usage_end(struct proxy_usage *u)
 		strbuf_clear(&u->keep);
 		return;
 	}
-	q = memmem(u->keep.p, u->keep.len, "\"usage\":", 8);
+	q = proxy_find_key(u->keep.p, u->keep.len, "\"usage\":", 8);
 	if (q != NULL)
 		read_usage(u, q, u->keep.len - (size_t)(q - u->keep.p));
 }
