@@ -2,7 +2,9 @@
  * The load: prints one JSON object.
  *
  *   bench_load requests PORT CONNECTIONS SECONDS BODY-BYTES     closed loop: each connection asks again when answered
- *   bench_load streams PORT CONNECTIONS EVENTS GAP-MS           one stream each; delay of each event, time to first byte
+ *   bench_load streams PORT CONNECTIONS EVENTS GAP-MS           one stream each; delay of each event, time to first byte.
+ *                                                               They begin spread over one gap: else the proxy that begins
+ *                                                               them faster has its events in one burst, and looks slower
  *   bench_load stalled PORT CONNECTIONS SECONDS                 endless streams that nobody reads
  */
 #include <arpa/inet.h>
@@ -205,11 +207,13 @@ take(struct conn *c, bool stream, bool more)
 	}
 }
 
+/* spread: ns between the first requests of two connections. */
 static void
-run(struct conn *conns, int n, bool stream, bool read_it, uint64_t until)
+run(struct conn *conns, int n, bool stream, bool read_it, uint64_t until, uint64_t spread)
 {
 	struct epoll_event evs[256];
-	int left = n;
+	uint64_t began = bench_ns();
+	int left = n, next = 0;
 
 	while (left > 0) {
 		uint64_t now = bench_ns();
@@ -217,7 +221,9 @@ run(struct conn *conns, int n, bool stream, bool read_it, uint64_t until)
 
 		if (until != 0 && now >= until && (stream || !read_it))
 			return;
-		got = epoll_wait(ep, evs, 256, 50);
+		for (; next < n && now >= began + (uint64_t)next * spread; next++)
+			ask(&conns[next]);
+		got = epoll_wait(ep, evs, 256, next < n ? 1 : 50);
 		for (int i = 0; i < got; i++) {
 			struct conn *c = evs[i].data.ptr;
 
@@ -267,9 +273,7 @@ main(int argc, char **argv)
 	}
 	began = bench_ns();
 	until = stream && read_it ? 0 : began + (uint64_t)a * 1000000;
-	for (long i = 0; i < n; i++)
-		ask(&conns[i]);
-	run(conns, (int)n, stream, read_it, until);
+	run(conns, (int)n, stream, read_it, until, stream && read_it ? (uint64_t)b * 1000000 / (uint64_t)n : 0);
 	printf("{\"answered\":%lu,\"errors\":%lu,\"seconds\":%.6f,\"p50_us\":%.1f,\"p99_us\":%.1f,\"first_p50_us\":%.1f}\n", answered,
 	    errors, (double)(bench_ns() - began) / 1e9, quantile(&delays, 0.5), quantile(&delays, 0.99), quantile(&firsts, 0.5));
 	return errors != 0;

@@ -115,7 +115,9 @@ class Bench:
         d.mkdir(mode=0o700)
         up = f"{self.tool('bench_upstream')} --port ${{PORT}}"
         models = {n: {"cmd": up, "checkEndpoint": "/health", "backoff": 0.25} for n in ("m", "other")}
-        models["flood"] = {"cmd": f"{self.build}/tests/fake/fake_engine --port ${{PORT}} --flood 100000", "checkEndpoint": "/health"}
+        # The same engine as elsewhere answers; who floods is another process of its group.
+        flood = f"{self.build}/tests/fake/fake_engine --port {free_port()} --flood 100000"
+        models["flood"] = {"cmd": f"sh -c '{flood} & exec {up}'", "checkEndpoint": "/health"}
         conf = d / "mai.yaml"
         conf.write_text(json.dumps({"listen": f"127.0.0.1:{port}", "minResident": 0, "models": models, **top}))
         conf.chmod(0o600)
