@@ -172,20 +172,30 @@ class Bench:
             got[name].setdefault(key, []).append(value)
 
         s = self.a.seconds
-        for _ in range(self.a.rounds):
-            for name, (port, pid) in targets.items():
-                note(name, "c1", self.load("requests", port, 1, s, 750)["p50_us"])
-                before = cpu_ms(pid) if pid else 0
-                r = self.load("requests", port, 64, s, 750)
-                note(name, "rps", r["answered"] / r["seconds"])
-                note(name, "cpu_req", ((cpu_ms(pid) if pid else 0) - before) / r["answered"] * 1000)
-                for streams in (64, 512):
+
+        def requests(n, port, cpu):
+            r = self.load("requests", port, 64, s, 750)
+            note(n, "rps", r["answered"] / r["seconds"])
+            note(n, "cpu_req", cpu() / r["answered"] * 1000)
+
+        def streams(many):
+            def measure(n, port, cpu):
+                r = self.load("streams", port, many, int(50 * s), 20)
+                note(n, f"cpu_chunk{many}", cpu() / r["answered"] * 1000)
+                note(n, f"delay{many}", r["p50_us"])
+                note(n, f"first{many}", r["first_p50_us"])
+            return measure
+
+        def one(key, size):
+            return lambda n, port, cpu: note(n, key, self.load("requests", port, 1, s, size)["p50_us"])
+
+        # What disturbs the machine comes and goes: the targets take turns within each measure, every other round reversed.
+        for i in range(self.a.rounds):
+            for measure in (one("c1", 750), requests, streams(64), streams(512), one("post", 2_000_000)):
+                for name in sorted(targets, reverse=i % 2):
+                    port, pid = targets[name]
                     before = cpu_ms(pid) if pid else 0
-                    r = self.load("streams", port, streams, int(50 * s), 20)
-                    note(name, f"cpu_chunk{streams}", ((cpu_ms(pid) if pid else 0) - before) / r["answered"] * 1000)
-                    note(name, f"delay{streams}", r["p50_us"])
-                    note(name, f"first{streams}", r["first_p50_us"])
-                note(name, "post", self.load("requests", port, 1, s, 2_000_000)["p50_us"])
+                    measure(name, port, lambda: (cpu_ms(pid) if pid else 0) - before)
         return {n: {k: statistics.median(v) for k, v in d.items()} for n, d in got.items()}
 
     def proxy_rows(self):
@@ -313,8 +323,8 @@ class Bench:
 def main():
     a = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     a.add_argument("build")
-    a.add_argument("--rounds", type=int, default=3)
-    a.add_argument("--seconds", type=float, default=1.5)
+    a.add_argument("--rounds", type=int, default=9)
+    a.add_argument("--seconds", type=float, default=0.7)
     a.add_argument("--idle", type=int, default=20)
     b = Bench(a.parse_args())
     try:
