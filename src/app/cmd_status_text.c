@@ -88,7 +88,7 @@ put_process(struct strbuf *out, const cJSON *s, const cJSON *row)
 	if (attempt > max)
 		attempt = max;
 	strbuf_printf(out, "  %-10s %lld/%lld%s\n", "restarts", (long long)attempt, (long long)max,
-	    failed ? ", gave up" : "");
+	    !failed ? "" : attempt < max ? ", gave up: a restart would not help" : ", gave up");
 	strbuf_printf(out, "  %-10s %lld in flight, %lld queued\n", "requests", (long long)json_int(s, "in_flight", 0),
 	    (long long)json_int(s, "queued", 0));
 }

@@ -33,7 +33,7 @@ tell(const struct engine *e, const struct engine_exit *x)
 		    x->cause);
 }
 
-/* The attempt is the one that begins with this end: n of the n-th crash in a row. */
+/* The attempt is the one that begins with this end: n of the n-th crash in a row; where nothing will begin it stays. */
 void
 engine_exit_record(struct engine *e, const struct policy_verdict *v, int status, bool expected, const char *cause)
 {
@@ -51,7 +51,7 @@ engine_exit_record(struct engine *e, const struct policy_verdict *v, int status,
 	x->uptime_ms = e->info.spawned_at != 0 ? clock_ms() - e->info.spawned_at : 0;
 	x->peak_rss = e->info.peak_rss;
 	x->requests_lost = e->inflight;
-	x->attempt = expected || v->kind == VERDICT_FREE ? e->info.attempt : e->info.attempt + 1;
+	x->attempt = expected || v->kind != VERDICT_CRASH ? e->info.attempt : e->info.attempt + 1;
 	if (x->attempt > e->m->max_attempts)
 		x->attempt = e->m->max_attempts;
 	if (!expected)

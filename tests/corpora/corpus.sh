@@ -3,7 +3,9 @@
 # Fetches the fixtures, turns them into raw cases and has the codec judge each of them.
 set -u
 here=${srcdir:-.}/tests/corpora
-python=${PYTHON3:-python3}
+# the tests' own Python has pip where the system's has not
+python=${PYTEST_PYTHON:-${PYTHON3:-python3}}
+export PYTHON3="$python"
 
 # In CI a test that silently does not run is a failure.
 skip() {

@@ -269,6 +269,7 @@ def test_P14_unknown_child_is_reaped_and_ignored(mai):
 @pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="needs prlimit")
 def test_P15_fork_failure_is_reported_and_retried(mai):
     nobody = 65534 if os.getuid() == 0 else None
+    mai.copy_programs()
     mai.config({"m": mai.engine("m", backoff=0.3)})
     if nobody:
         for root, dirs, files in os.walk(mai.tmp):

@@ -264,7 +264,10 @@ on_call(void *arg, enum client_result r, int status, const char *p, size_t n)
 {
 	struct seen *s = arg;
 
-	strbuf_printf(&s->log, "%d %d %zu %s;", (int)r, status, strlen(p) == n ? n : 0, r == CLIENT_OK ? "" : "x");
+	if (s->free_at == 0)	/* calls from inside a watch come in between its events */
+		strbuf_printf(&s->log, "%d %d %zu %s;", (int)r, status, strlen(p) == n ? n : 0, r == CLIENT_OK ? "" : "x");
+	else
+		assert_int_equal(r, CLIENT_OK);
 	if (++s->calls == 1)	/* a call from inside a done */
 		client_async(s->client, "GET", "/no", NULL, 0, on_call, s);
 }
@@ -377,9 +380,7 @@ test_watch(void **state)
 	run_until(&s, &s.watches, 2);
 	run_until(&s, &s.watches, 3);
 	assert_null(s.watch);
-	assert_null(strstr(strbuf_str(&s.log), "x;"));
 	run_until(&s, &s.calls, 4);	/* the three calls */
-	/* The calls' own lines are in between: compare without them. */
 	assert_non_null(strstr(strbuf_str(&s.log), "up;hello/1/{};snapshot/2/{\"x\":1};"));
 	assert_non_null(strstr(strbuf_str(&s.log), "down 2 the event stream ended 1 250;"));
 	assert_non_null(strstr(strbuf_str(&s.log), "down 2 refused with 401: No key 2 500;up;again//3;"));

@@ -38,6 +38,18 @@ static struct {
 	int events;
 } t;
 
+/* Of this run alone: marks are looked for in every process of the machine. */
+static char instance[32] = "unit";
+
+static const char *
+marked(int generation)
+{
+	static char mark[64];
+
+	snprintf(mark, sizeof(mark), "%s.%d", instance, generation);
+	return mark;
+}
+
 static void
 on_change(void *arg, struct engine *e, enum engine_state from, enum engine_state to)
 {
@@ -63,7 +75,7 @@ static void
 make_env(void)
 {
 	const struct engine_env_opts o = {
-		.loop = t.loop, .bus = t.bus, .ring = t.ring, .pool = t.pool, .instance = "unit", .state_dir = t.dir,
+		.loop = t.loop, .bus = t.bus, .ring = t.ring, .pool = t.pool, .instance = instance, .state_dir = t.dir,
 		.guard_fd = t.guard[1],
 	};
 
@@ -123,7 +135,7 @@ teardown(void **state)
 	strv_free(&t.m.env);
 	close(t.guard[0]);
 	close(t.guard[1]);
-	snprintf(path, sizeof(path), "%s/engines-unit.json", t.dir);
+	snprintf(path, sizeof(path), "%s/engines-%s.json", t.dir, instance);
 	unlink(path);
 	rmdir(t.dir);
 	return 0;
@@ -185,7 +197,7 @@ left(void)
 {
 	pid_t pids[8];
 
-	return host_engine_pids(0, 0, "unit.1", pids, 8);
+	return host_engine_pids(0, 0, marked(1), pids, 8);
 }
 
 static void
@@ -232,7 +244,7 @@ test_ready_and_stop(void **state)
 static void
 test_clean_child(void **state)
 {
-	char secret[] = "KEY_OF_MINE", *names[] = {secret, NULL}, oom[32] = "";
+	char secret[] = "KEY_OF_MINE", *names[] = {secret, NULL}, oom[32] = "", text[96];
 	FILE *f = fopen("/proc/self/oom_score_adj", "re");
 
 	(void)state;
@@ -259,7 +271,8 @@ test_clean_child(void **state)
 	assert_false(logged("secret1"));
 	assert_false(logged("secret2"));
 	assert_true(logged("env PYTHONUNBUFFERED=1"));
-	assert_true(logged("env MAI_ENGINE=unit.1"));
+	snprintf(text, sizeof(text), "env MAI_ENGINE=%s", marked(1));
+	assert_true(logged(text));
 	assert_true(logged("env CHANGED=after"));
 	assert_false(logged("env CHANGED=before"));
 }
@@ -856,9 +869,10 @@ test_sweep(void **state)
 		pid_t p = fork();
 
 		if (p == 0) {
-			char var[] = "MAI_ENGINE=unit.77", none[] = "A=b", self[] = "x", c[] = "child", w1[] = "no-serve",
+			char var[80], none[] = "A=b", self[] = "x", c[] = "child", w1[] = "no-serve",
 			     *argv[] = {self, c, w1, NULL}, *env[] = {i == 1 ? none : var, NULL};
 
+			snprintf(var, sizeof(var), "MAI_ENGINE=%s", marked(77));
 			if (i == 2 && fork() != 0)
 				_exit(0);
 			setsid();
@@ -873,23 +887,23 @@ test_sweep(void **state)
 	close(up[1]);
 	assert_int_equal(read(up[0], &b, 1), 0);
 	close(up[0]);
-	snprintf(mark, sizeof(mark), "unit.77");
-	snprintf(path, sizeof(path), "%s/engines-unit.json", t.dir);
+	snprintf(mark, sizeof(mark), "%s", marked(77));
+	snprintf(path, sizeof(path), "%s/engines-%s.json", t.dir, instance);
 	f = fopen(path, "w");
 	assert_non_null(f);
 	fprintf(f, "{\"core\":{\"pid\":999999,\"start\":1},\"models\":{\"m\":{\"loads\":[100,300,200]}},\"living\":["
-	    "{\"pid\":%ld,\"pgid\":%ld,\"start\":%llu,\"mark\":\"unit.77\"},"
-	    "{\"pid\":%ld,\"pgid\":%ld,\"start\":%llu,\"mark\":\"unit.77\"}]}",
-	    (long)pid, (long)pid, (unsigned long long)host_start_time(pid),
-	    (long)other, (long)other, (unsigned long long)host_start_time(other));
+	    "{\"pid\":%ld,\"pgid\":%ld,\"start\":%llu,\"mark\":\"%s\"},"
+	    "{\"pid\":%ld,\"pgid\":%ld,\"start\":%llu,\"mark\":\"%s\"}]}",
+	    (long)pid, (long)pid, (unsigned long long)host_start_time(pid), mark,
+	    (long)other, (long)other, (unsigned long long)host_start_time(other), mark);
 	fclose(f);
 	make_env();
-	assert_int_equal(host_orphans("unit.77", any, 4), 2);
+	assert_int_equal(host_orphans(mark, any, 4), 2);
 	assert_int_equal(engine_env_sweep(t.env), 2);
 	assert_int_equal(engine_env_sweep(t.env), 0);
-	assert_int_equal(host_orphans("unit.77", any, 4), 0);
+	assert_int_equal(host_orphans(mark, any, 4), 0);
 	assert_int_equal(kill(other, 0), 0);
-	assert_true(host_carries(other, "unit.77") == false);
+	assert_true(host_carries(other, mark) == false);
 	kill(other, SIGKILL);
 	engine_with("");
 	assert_int_equal(engine_info(t.e)->usual_ms, 200);
@@ -965,5 +979,6 @@ main(int argc, char **argv)
 #endif
 	if (argc > 1)
 		cmocka_set_test_filter(argv[1]);
+	snprintf(instance, sizeof(instance), "unit%ld", (long)getpid());
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import shlex
+import shutil
 import signal
 import socket
 import subprocess
@@ -80,6 +81,7 @@ class Mai:
         self.port = free_port()
         self.record = Record(self.tmp / "record")
         self.records = {}
+        self.bin, self.fake_bin = MAI, FAKE
         self.p = None
         self.core = None
         self.base_fds = None
@@ -95,6 +97,10 @@ class Mai:
             "ASAN_OPTIONS": "abort_on_error=0:exitcode=99:detect_leaks=1",
             "UBSAN_OPTIONS": "print_stacktrace=1",
         })
+
+    def copy_programs(self):
+        """Beside the other files of this test, for a user who may not enter the build's folder."""
+        self.bin, self.fake_bin = (shutil.copy2(p, self.tmp / name) for p, name in ((MAI, "mai.copy"), (FAKE, "fake.copy")))
 
     # files -----------------------------------------------------------------------------------------------------
     @property
@@ -116,7 +122,7 @@ class Mai:
 
     def fake(self, *args, record=None, port="${PORT}"):
         """A command line of the pretend engine."""
-        return words([FAKE, "--record", record or self.record.path]) + f" --port {port} " + words(args)
+        return words([self.fake_bin, "--record", record or self.record.path]) + f" --port {port} " + words(args)
 
     def engine(self, id="m", args=(), **keys):
         """The definition of one model with a record file of its own."""
@@ -154,7 +160,7 @@ class Mai:
 
         self.env.update(env or {})
         with open(self.tmp / "stdout", "ab") as out, open(self.tmp / "stderr", "ab") as err:
-            self.p = subprocess.Popen([MAI, *map(str, args)], env=self.env, stdin=subprocess.DEVNULL, stdout=out,
+            self.p = subprocess.Popen([self.bin, *map(str, args)], env=self.env, stdin=subprocess.DEVNULL, stdout=out,
                                       stderr=err, cwd=self.tmp, preexec_fn=before)
         return self
 
