@@ -20,7 +20,7 @@
 #define FLOOD_WAIT_SMALL 2	/* the system's pipe holds little: the engine must not wait for us */
 #define BUDGET_MAX (4u << 20)
 #define BUDGET_PER_MS 262	/* a quarter of a MiB/s: thousands of lines a second are read by nobody */
-#define FLOOD_KEEP 4096		/* of the last bytes there are */
+#define FLOOD_KEEP 2048		/* of the last bytes there are */
 #define FLOOD_KEEP_MORE 512	/* of a full read, behind which more stands */
 #define LINE_MAX_BYTES (64 * 1024)
 #define LIVE_MS 100
