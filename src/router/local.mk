@@ -6,4 +6,6 @@ librouter_a_SOURCES = \
 	src/router/router_policy.c src/router/router_policy.h \
 	src/router/router_queue.c \
 	src/router/router_swap.c \
-	src/router/router_verbs.c
+	src/router/router_ticket.c \
+	src/router/router_verbs.c \
+	src/router/router_view.c

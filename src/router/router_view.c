@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: ISC
+ * What is to be seen of the router: rows, counts, the swap under way. */
+#include "router/router_priv.h"
+
+void
+router_each(struct router *r, void (*fn)(void *, const struct router_row *), void *arg)
+{
+	for (size_t i = 0; i < r->nslots; i++) {
+		struct slot *s = r->slots[i];
+		struct router_row row = {s->engine, s->model, s->in_flight, s->queued, s == r->last};
+
+		if (!s->leaving || policy_occupies(slot_state(s)))
+			fn(arg, &row);
+	}
+}
+
+bool
+router_row(struct router *r, const char *model, struct router_row *out)
+{
+	struct slot *s = r->last;
+
+	if (model != NULL)
+		s = slot_find(r, model);
+	else if ((s == NULL || s->leaving) && r->conf->default_model != NULL)
+		s = slot_find(r, r->conf->default_model);
+	if (s == NULL)
+		return false;
+	*out = (struct router_row){s->engine, s->model, s->in_flight, s->queued, s == r->last};
+	return true;
+}
+
+const char *
+router_current(const struct router *r)
+{
+	return r->current == NULL ? NULL : r->current->model->id;
+}
+
+const char *
+router_last(const struct router *r)
+{
+	return r->last != NULL ? r->last->model->id : r->conf->default_model;
+}
+
+int
+router_in_flight(const struct router *r)
+{
+	int n = 0;
+
+	for (size_t i = 0; i < r->nslots; i++)
+		n += r->slots[i]->in_flight;
+	return n;
+}
+
+int
+router_queued(const struct router *r)
+{
+	int n = 0;
+
+	for (size_t i = 0; i < r->nslots; i++)
+		n += r->slots[i]->queued;
+	return n;
+}
+
+uint64_t
+router_swaps(const struct router *r)
+{
+	return r->swaps;
+}
+
+bool
+router_swapping(const struct router *r, const char **from, const char **to, int *step)
+{
+	/* Once the new one has crashed its own states tell more than the steps of the swap. */
+	if (r->target == NULL || r->from == NULL || slot_state(r->target) == ENGINE_BACKOFF ||
+	    (slot_state(r->target) == ENGINE_STARTING && r->eng->info(r->target->engine)->attempt > 0))
+		return false;
+	*from = r->from->model->id;
+	*to = r->target->model->id;
+	switch (slot_state(r->from)) {
+	case ENGINE_READY:
+	case ENGINE_DRAINING:
+		*step = 1;
+		break;
+	case ENGINE_STOPPING:
+		*step = 2;
+		break;
+	default:
+		*step = r->settle_since != 0 ? 2 : 3;
+		break;
+	}
+	return true;
+}
+
+struct conf *
+router_conf(const struct router *r)
+{
+	return r->conf;
+}
