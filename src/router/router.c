@@ -2,7 +2,6 @@
  * Slots, tickets and the tick that keeps everything moving. */
 #include "router/router.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
