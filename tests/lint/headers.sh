@@ -8,7 +8,7 @@ cc=$(cat "$flags")
 bad=0
 for h in "$src"/*/*.h; do
   # shellcheck disable=SC2086
-  if ! $cc -fsyntax-only -x c "$h"; then
+  if ! printf '#include "%s"\n' "${h#"$src"/}" | $cc -fsyntax-only -x c -; then
     echo "${h#"$src"/} does not compile alone"
     bad=1
   fi
