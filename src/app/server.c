@@ -218,7 +218,7 @@ on_hup(void *arg, int sig)
 	daemon_notify("READY=1");
 }
 
-/* Log files that were moved away are opened anew by their writer at its next line; there is nothing else to do. */
+/* Taken so that a log rotation that sends it does not end the core: the log is rotated when a core starts. */
 static void
 on_usr1(void *arg, int sig)
 {

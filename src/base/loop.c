@@ -119,12 +119,6 @@ loop_stop(struct loop *l)
 	event_base_loopbreak(l->base);
 }
 
-int
-loop_reinit(struct loop *l)
-{
-	return event_reinit(l->base);
-}
-
 void
 loop_once(struct loop *l, int ms)
 {

@@ -18,8 +18,6 @@ void loop_free(struct loop **lp);
 /* Runs until loop_stop. */
 void loop_run(struct loop *l);
 void loop_stop(struct loop *l);
-/* After fork in a child that goes on using the loop (event_reinit). 0 or -1. */
-int loop_reinit(struct loop *l);
 /* One turn, waiting at most ms (0: not at all; <0: until something happens). For tests and for the dashboard. */
 void loop_once(struct loop *l, int ms);
 

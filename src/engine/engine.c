@@ -466,18 +466,6 @@ engine_info(struct engine *e)
 	return i;
 }
 
-const struct conf_model *
-engine_conf(const struct engine *e)
-{
-	return e->m;
-}
-
-const char *
-engine_id(const struct engine *e)
-{
-	return e->id;
-}
-
 const struct http_target *
 engine_target(const struct engine *e)
 {

@@ -114,8 +114,6 @@ void engine_set_inflight(struct engine *e, int n);
 void engine_suspect(struct engine *e);
 
 const struct engine_info *engine_info(struct engine *e);
-const struct conf_model *engine_conf(const struct engine *e);
-const char *engine_id(const struct engine *e);
 /* Where it answers; only while ready or draining, else NULL. Borrowed. */
 const struct http_target *engine_target(const struct engine *e);
 /* The command as it was or would be started; argv borrowed until the next call. */

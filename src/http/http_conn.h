@@ -61,9 +61,8 @@ const struct http_url *http_req_url(const struct http_req *req);
 const char *http_req_peer(const struct http_req *req);
 /* Peer's uid on a unix socket, else -1. */
 long http_req_peer_uid(const struct http_req *req);
-/* Tag and address of the listener it came through; local port 0 on a unix socket. */
+/* Tag and port of the listener it came through; port 0 on a unix socket. */
 int http_req_tag(const struct http_req *req);
-const char *http_req_local_host(const struct http_req *req);
 int http_req_local_port(const struct http_req *req);
 /* Milliseconds (clock_ms) of the head's arrival. */
 uint64_t http_req_since(const struct http_req *req);
@@ -99,12 +98,9 @@ void http_reply_abort(struct http_req *req);
 /* A whole answer at once; frees. type may be NULL, extra as fields above. */
 void http_reply(struct http_req *req, int status, const char *type, const struct strbuf *extra, const void *body,
     size_t n);
-/* The connection closes after this answer. */
-void http_reply_close_after(struct http_req *req);
 bool http_reply_started(const struct http_req *req);
 size_t http_reply_backlog(const struct http_req *req);
-/* Status and body bytes of the answer so far, for the access log. */
-int http_reply_status(const struct http_req *req);
+/* Body bytes of the answer so far. */
 uint64_t http_reply_bytes(const struct http_req *req);
 
 /* Turns the connection into a raw tunnel after a 101 that the caller sends by http_reply_start(101): body is called with

@@ -276,22 +276,10 @@ http_reply(struct http_req *req, int status, const char *type, const struct strb
 	http_reply_end(req);
 }
 
-void
-http_reply_close_after(struct http_req *req)
-{
-	req->close_after = true;
-}
-
 bool
 http_reply_started(const struct http_req *req)
 {
 	return req->started;
-}
-
-int
-http_reply_status(const struct http_req *req)
-{
-	return req->status;
 }
 
 uint64_t

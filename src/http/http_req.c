@@ -130,12 +130,6 @@ http_req_tag(const struct http_req *req)
 	return req->c != NULL ? req->c->lst->tag : -1;
 }
 
-const char *
-http_req_local_host(const struct http_req *req)
-{
-	return req->c != NULL ? req->c->lst->host : "";
-}
-
 int
 http_req_local_port(const struct http_req *req)
 {

@@ -138,12 +138,6 @@ ui_set_read_only(struct ui *u)
 	u->s.read_only = true;
 }
 
-unsigned
-ui_log_mask(const struct ui *u)
-{
-	return u->s.log.mask;
-}
-
 int
 ui_next_tick(struct ui *u, const struct view *v, uint64_t now)
 {

@@ -83,7 +83,5 @@ void ui_message(struct ui *u, enum ui_message level, const char *text, uint64_t 
 void ui_pending(struct ui *u, enum ui_intent_kind kind, bool on);
 /* From now on no action leaves it (the core speaks another protocol). */
 void ui_set_read_only(struct ui *u);
-/* The sources the log pane shows, 1 << enum log_source. */
-unsigned ui_log_mask(const struct ui *u);
 
 #endif
