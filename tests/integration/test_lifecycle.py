@@ -509,7 +509,7 @@ def test_P29_swap_storm_never_has_two_engines(mai):
 
     def watch():
         while not stop:
-            n = [p for p in mai.engines() if proc.stat(p) and proc.stat(p)[1] == mai.core]
+            n = [p for p in mai.engines() if (st := proc.stat(p)) and st[1] == mai.core]
             if len(n) > 1:
                 again = [p for p in n if proc.alive(p)]
                 if len(again) > 1:

@@ -84,7 +84,7 @@ def test_swap_between_the_two_kinds(real):
         assert r.status == 200 and r.json["model"] == name, r
         s = real.status()
         assert s["current_model"] == name
-        assert len(real.engines()) == 1 or wait(lambda: len([p for p in real.engines() if proc.stat(p)[1] == real.core]) == 1, 2)
+        assert len(real.engines()) == 1 or wait(lambda: len([p for p in real.engines() if (proc.stat(p) or (0, 0))[1] == real.core]) == 1, 2)
 
 
 @pytest.mark.limit(240)
