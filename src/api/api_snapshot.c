@@ -90,7 +90,7 @@ fill_engine(void *arg, const struct router_row *row)
 	e = &f->v->engines[f->v->nengines++];
 	*e = (struct view_engine){.id = xstrdup(m->id), .name = xstrdup(m->name != NULL ? m->name : m->id),
 	    .kind = xstrdup0(m->kind != NULL ? m->kind->label : NULL),
-	    .kind_short = xstrdup0(m->kind != NULL ? m->kind->short_label : NULL), .progress = -1};
+	    .kind_short = xstrdup0(m->kind != NULL ? m->kind->short_label : NULL), .progress = -1, .tps = -1};
 	e->current = row->current;
 	e->pinned = m->pin;
 	e->unlisted = m->unlisted;
@@ -135,7 +135,7 @@ fill_found(struct api *a, struct view *v)
 		e = &v->engines[v->nengines++];
 		*e = (struct view_engine){.id = xstrdup(f->id), .name = xstrdup(f->id), .discovered = true,
 		    .kind = xstrdup0(f->kind != NULL ? f->kind->label : NULL),
-		    .kind_short = xstrdup0(f->kind != NULL ? f->kind->short_label : NULL), .progress = -1,
+		    .kind_short = xstrdup0(f->kind != NULL ? f->kind->short_label : NULL), .progress = -1, .tps = -1,
 		    .memory = f->bytes};
 	}
 }
@@ -163,7 +163,9 @@ fill_request(void *arg, const struct proxy_row *row)
 	*r = (struct view_request){.id = row->id, .client = xstrdup0(row->client), .model = xstrdup0(row->model),
 	    .path = xstrdup0(row->path), .api = xstrdup0(row->api), .phase = row->phase, .since = row->since,
 	    .bytes_in = row->bytes_in, .bytes_out = row->bytes_out, .tokens_in = row->tokens_in,
-	    .tokens_out = row->tokens_out, .tokens_per_second = row->tokens_per_second, .position = row->position};
+	    .tokens_out = row->tokens_out, .tokens_per_second = row->tokens_per_second, .position = row->position,
+	    .first_byte_at = row->first_byte_at, .waited_ms = row->waited_ms, .prompt_done = row->prompt_done,
+	    .prompt_total = row->prompt_total, .stream = row->stream};
 }
 
 static int

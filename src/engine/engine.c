@@ -444,9 +444,17 @@ engine_restart(struct engine *e, bool force)
 void
 engine_set_inflight(struct engine *e, int n)
 {
+	if (e->inflight == 0)
+		e->progress_at = clock_ms();
 	e->inflight = n;
 	if (n == 0 && e->info.state == ENGINE_DRAINING)
 		engine_feed(e, IN_IDLE, e->info.reason);
+}
+
+void
+engine_progress(struct engine *e)
+{
+	e->progress_at = clock_ms();
 }
 
 void

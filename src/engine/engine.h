@@ -110,6 +110,9 @@ void engine_restart(struct engine *e, bool force);
 
 /* The router says how many requests are in flight; 0 ends a drain. */
 void engine_set_inflight(struct engine *e, int n);
+/* Bytes of an answer came, or a sign that a prompt is being worked on: an engine with requests in flight is not stalled.
+ * Cheap: called for each read. */
+void engine_progress(struct engine *e);
 /* The proxy saw a sign that generation may be dead (connection refused, empty answer): a check is made soon. */
 void engine_suspect(struct engine *e);
 

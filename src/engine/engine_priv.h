@@ -84,6 +84,7 @@ struct engine {
 	bool again, due, unlimited;
 	enum engine_reason why, why_again;	/* it was started; it shall be started again */
 	int inflight;
+	uint64_t progress_at;		/* last byte of an answer, or when requests began to be in flight */
 	struct engine_want wants[16];	/* inputs that came while one is carried out */
 	size_t nwants;
 	bool stepping;

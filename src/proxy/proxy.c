@@ -181,6 +181,7 @@ proxy_each(struct proxy *p, void (*fn)(void *, const struct proxy_row *), void *
 			.api = t->path->api, .phase = t->phase, .since = t->since, .first_byte_at = t->first_byte_at,
 			.bytes_in = t->bytes_in, .bytes_out = t->bytes_out, .tokens_in = t->usage.tokens_in,
 			.tokens_out = t->first_byte_at != 0 ? proxy_usage_out(&t->usage) : -1,
+			.prompt_done = -1, .prompt_total = -1, .waited_ms = t->waited_ms,
 			.tokens_per_second = rate(t, now), .stream = t->scan.stream || t->sse,
 		};
 		struct http_str s = {"", 0};

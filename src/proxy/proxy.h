@@ -34,8 +34,10 @@ struct proxy_row {
 	const char *api;		/* "chat", "text", "embed", ... */
 	enum req_phase phase;
 	uint64_t since, first_byte_at;	/* 0: none yet */
+	uint64_t waited_ms;		/* for an engine, until it was sent there */
 	uint64_t bytes_in, bytes_out;
 	int64_t tokens_in, tokens_out;	/* -1 unknown */
+	int64_t prompt_done, prompt_total;	/* tokens of the prompt, while they are processed; -1 unknown */
 	double tokens_per_second;	/* < 0 unknown */
 	int position;			/* in the queue; 0 otherwise */
 	bool stream;

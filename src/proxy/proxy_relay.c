@@ -330,6 +330,7 @@ on_idle(void *arg)
 	struct txn *t = arg;
 	uint64_t when;
 
+	router_progress(t->ticket);
 	if (t->req == NULL || !t->begun)
 		return;
 	http_reply_flush(t->req);

@@ -160,6 +160,13 @@ router_position(const struct ticket *t)
 }
 
 void
+router_progress(struct ticket *t)
+{
+	if (t->slot != NULL && t->slot->engine != NULL && !t->waiting)
+		t->router->eng->progress(t->slot->engine);
+}
+
+void
 router_suspect(struct ticket *t)
 {
 	if (t->slot != NULL && t->slot->engine != NULL)

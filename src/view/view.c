@@ -19,13 +19,15 @@ const struct view_field view_engine_fields[] = {
 	E(VT_U64, quiet_since), E(VT_U64, check_ok_at), E(VT_U64, retry_total), E(VT_U64, quiet_limit),
 	E(VT_U64, drain_limit), E(VT_U64, usual_ms), E(VT_INT, progress), E(VT_U64, rss), E(VT_U64, cpu_permille),
 	E(VT_U64, memory), E(VT_U64, last_used_wall), E(VT_INT, in_flight), E(VT_INT, queued), E(VT_STR, last_exit),
-	E(VT_STR, cause), E(VT_U64, failed_wall), E(VT_STR, stopped_by), E(VT_STR, live), {NULL, VT_STR, 0},
+	E(VT_STR, cause), E(VT_U64, failed_wall), E(VT_STR, stopped_by), E(VT_STR, live), E(VT_DBL, tps),
+	{NULL, VT_STR, 0},
 };
 
 const struct view_field view_request_fields[] = {
 	R(VT_U64, id), R(VT_STR, client), R(VT_STR, model), R(VT_STR, path), R(VT_STR, api), R(VT_PHASE, phase),
 	R(VT_U64, since), R(VT_U64, bytes_in), R(VT_U64, bytes_out), R(VT_I64, tokens_in), R(VT_I64, tokens_out),
-	R(VT_DBL, tokens_per_second), R(VT_INT, position), {NULL, VT_STR, 0},
+	R(VT_DBL, tokens_per_second), R(VT_INT, position), R(VT_U64, first_byte_at), R(VT_U64, waited_ms),
+	R(VT_I64, prompt_done), R(VT_I64, prompt_total), R(VT_BOOL, stream), {NULL, VT_STR, 0},
 };
 
 const struct view_field view_hello_fields[] = {

@@ -34,6 +34,7 @@ struct view_engine {
 	int progress;			/* per mille; -1 */
 	uint64_t rss, cpu_permille;	/* 0: unknown; 1000 = one core */
 	uint64_t memory;		/* what it is known to need; 0: unknown */
+	double tps;			/* tokens/s of all its requests over the last 5 s; < 0 unknown */
 	uint64_t last_used_wall;	/* 0: never */
 	int in_flight, queued;
 	char *last_exit;		/* "SIGKILL after 12s"; NULL */
@@ -48,10 +49,14 @@ struct view_request {
 	char *client, *model, *path, *api;
 	enum req_phase phase;
 	uint64_t since;
+	uint64_t first_byte_at;		/* 0: none yet */
+	uint64_t waited_ms;		/* for an engine, until it was sent there */
 	uint64_t bytes_in, bytes_out;
 	int64_t tokens_in, tokens_out;	/* -1 unknown */
+	int64_t prompt_done, prompt_total;	/* tokens of the prompt, while they are processed; -1 unknown */
 	double tokens_per_second;	/* < 0 unknown */
 	int position;
+	bool stream;
 };
 
 /* One second of history, oldest first in the arrays below. */

@@ -95,7 +95,7 @@ get_fields(const cJSON *o, const struct view_field *f, void *obj, struct err *e)
 static int
 get_engine(const cJSON *o, struct view_engine *out, struct err *e)
 {
-	*out = (struct view_engine){.progress = -1};
+	*out = (struct view_engine){.progress = -1, .tps = -1};
 	if (get_fields(o, view_engine_fields, out, e) != 0 || out->id == NULL) {
 		view_engine_fini(out);
 		return e != NULL && e->msg[0] != '\0' ? -1 : err_set(e, "an engine without id");
@@ -108,7 +108,8 @@ get_engine(const cJSON *o, struct view_engine *out, struct err *e)
 static int
 get_request(const cJSON *o, struct view_request *out, struct err *e)
 {
-	*out = (struct view_request){.tokens_in = -1, .tokens_out = -1, .tokens_per_second = -1};
+	*out = (struct view_request){.tokens_in = -1, .tokens_out = -1, .prompt_done = -1, .prompt_total = -1,
+	    .tokens_per_second = -1};
 	if (get_fields(o, view_request_fields, out, e) != 0) {
 		view_request_fini(out);
 		return -1;

@@ -118,6 +118,12 @@ router_position(const struct ticket *t)
 }
 
 void
+router_progress(struct ticket *t)
+{
+	(void)t;
+}
+
+void
 router_suspect(struct ticket *t)
 {
 	(void)t;

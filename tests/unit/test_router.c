@@ -94,6 +94,7 @@ fake_set_inflight(struct engine *e, int n)
 		set(e, ENGINE_STOPPING);
 }
 
+static void fake_progress(struct engine *e) { (void)e; }
 static void fake_suspect(struct engine *e) { (void)e; }
 static const struct engine_info *fake_info(struct engine *e) { return &e->info; }
 static const struct http_target *fake_target(const struct engine *e) { (void)e; return &target; }
@@ -102,7 +103,7 @@ static bool fake_settled(struct engine_env *env, uint64_t since) { (void)env; re
 
 static const struct router_ops fake_ops = {
 	fake_create, fake_destroy, fake_set_conf, fake_start, fake_stop, fake_kill, fake_restart, fake_set_inflight,
-	fake_suspect, fake_info, fake_target, fake_settled,
+	fake_progress, fake_suspect, fake_info, fake_target, fake_settled,
 };
 
 struct req {
