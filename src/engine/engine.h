@@ -123,7 +123,10 @@ const struct http_target *engine_target(const struct engine *e);
 char *const *engine_argv(struct engine *e);
 /* A fresh sample of memory and CPU into the info (at most every 200 ms). */
 void engine_sample(struct engine *e);
-/* Whether memory that the last engine held is back, so that the next may load; sampled by the router's swap. */
-bool engine_memory_settled(struct engine_env *env, uint64_t since);
+/* Whether memory that the last engine held is back, or as much as the next one needs (bytes, 0: not known), so that it may
+ * load; sampled by the router's swap. */
+bool engine_memory_settled(struct engine_env *env, uint64_t since, uint64_t need);
+uint64_t engine_memory_need(const struct engine_env *env, const struct conf_model *m);
+bool engine_preflight(struct engine *e, enum engine_reason why);
 
 #endif

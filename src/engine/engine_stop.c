@@ -152,13 +152,15 @@ engine_on_gone_timer(void *arg)
 	engine_watch_gone(arg);
 }
 
-/* All of it back, too little to be told from what others do meanwhile, two samples that agree, or long enough. */
+/* All of it back, room enough for the next one anyway, too little to be told from what others do meanwhile, two samples that agree, or long enough. */
 static bool
-settled(struct engine_env *env, uint64_t since)
+settled(struct engine_env *env, uint64_t since, uint64_t need)
 {
 	uint64_t now = clock_ms(), available, total, d;
 
 	if (env->settle.held <= SETTLE_SAME || now - since >= SETTLE_MAX_MS || host_memory(&available, &total) < 0)
+		return true;
+	if (need != 0 && available >= need + need / 8)
 		return true;
 	if (env->settle.before != 0 && available >= env->settle.before + env->settle.held / 10 * 9)
 		return true;
@@ -176,9 +178,9 @@ settled(struct engine_env *env, uint64_t since)
 }
 
 bool
-engine_memory_settled(struct engine_env *env, uint64_t since)
+engine_memory_settled(struct engine_env *env, uint64_t since, uint64_t need)
 {
-	if (!settled(env, since))
+	if (!settled(env, since, need))
 		return false;
 	env->settle.held = 0;	/* that was it, until the next one stops */
 	return true;

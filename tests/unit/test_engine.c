@@ -236,9 +236,9 @@ test_ready_and_stop(void **state)
 	snprintf(want, sizeof(want), "+%ld\n-%ld\n", (long)pid, (long)pid);
 	assert_streq(guard, want);
 	began = clock_ms();
-	UNTIL(engine_memory_settled(t.env, began));
+	UNTIL(engine_memory_settled(t.env, began, 0));
 	assert_true(clock_ms() - began <= 2100);
-	assert_true(engine_memory_settled(t.env, clock_ms() - 3000));
+	assert_true(engine_memory_settled(t.env, clock_ms() - 3000, 0));
 }
 
 static void

@@ -152,7 +152,7 @@ static void fake_progress(struct engine *e) { (void)e; }
 static void fake_suspect(struct engine *e) { (void)e; }
 static const struct engine_info *fake_info(struct engine *e) { return &e->info; }
 static const struct http_target *fake_target(const struct engine *e) { assert_int_equal(e->info.state, ENGINE_READY); return &target; }
-static bool fake_settled(struct engine_env *env, uint64_t since) { (void)env; (void)since; return true; }
+static bool fake_settled(struct engine_env *env, uint64_t since, uint64_t need) { (void)need; (void)env; (void)since; return true; }
 
 static void
 fake_stop(struct engine *e, enum engine_reason why, bool now, bool unlimited)
@@ -185,9 +185,12 @@ fake_set_inflight(struct engine *e, int n)
 		feed(e, IN_IDLE);
 }
 
+static uint64_t fake_need(const struct engine_env *env, const struct conf_model *m) { (void)env; return m->memory; }
+static bool fake_preflight(struct engine *e, enum engine_reason why) { (void)e; (void)why; return true; }
+
 static const struct router_ops fake_ops = {
 	fake_create, fake_destroy, fake_set_conf, fake_start, fake_stop, fake_kill, fake_restart, fake_set_inflight,
-	fake_progress, fake_suspect, fake_info, fake_target, fake_settled,
+	fake_progress, fake_suspect, fake_info, fake_target, fake_settled, fake_need, fake_preflight,
 };
 
 static void
