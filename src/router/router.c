@@ -410,8 +410,10 @@ router_preload(struct router *r)
 	for (char **id = r->conf->preload; id != NULL && *id != NULL; id++) {
 		struct slot *s = slot_find(r, *id);
 
-		if (s != NULL && s->claim == CLAIM_NONE && !policy_occupies(slot_state(s)))
-			s->claim = CLAIM_PRELOAD;
+		if (s == NULL || s->claim != CLAIM_NONE || policy_occupies(slot_state(s)))
+			continue;
+		s->claim = CLAIM_PRELOAD;
+		s->turn = ++r->arrivals;
 	}
 	router_kick(r);
 }

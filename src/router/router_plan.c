@@ -66,7 +66,7 @@ describe(const struct router *r, struct slot *s, struct policy_model *m)
 		.in_flight = s->in_flight,
 		.queued = s->queued,
 		.oldest = t == NULL ? 0 : t->since,
-		.turn = t == NULL ? 0 : t->turn,
+		.turn = t == NULL ? s->turn : t->turn,
 		.ready_at = i == NULL ? 0 : i->ready_at,
 		.claim = s->claim,
 		.word = s->word,
@@ -111,6 +111,40 @@ load_begins(struct slot *s)
 		s->load_since = clock_ms();
 }
 
+/* Those that gave way for one that will not start come back. */
+static void
+roll_back(struct router *r, struct slot *failed)
+{
+	char text[640];
+
+	for (size_t i = 0; i < r->nslots; i++) {
+		struct slot *s = r->slots[i];
+		struct bus_event e = {.kind = BUS_ACTION, .model = s->model->id, .text = text};
+
+		if (s->gave_way_to != failed || s->leaving)
+			continue;
+		s->gave_way_to = NULL;
+		if (!r->conf->rollback || r->shutting || s->claim > CLAIM_RETURN)
+			continue;
+		s->claim = CLAIM_RETURN;
+		s->turn = ++r->arrivals;
+		snprintf(text, sizeof(text), "%s did not start: %s comes back", failed->model->id, s->model->id);
+		log_warn("router", s->model->id, "%s", text);
+		bus_publish(r->bus, &e);
+	}
+}
+
+static void
+load_failed(struct router *r, struct slot *s)
+{
+	s->claim = CLAIM_NONE;
+	s->replaces = NULL;
+	s->load_since = 0;
+	s->checked = false;
+	roll_back(r, s);
+	r->undo_due = r->undo_due || r->undo_for == s;
+}
+
 /* Once for each load, before anybody gives way for it: whether it could start at all. */
 static bool
 checked(struct router *r, struct slot *s)
@@ -119,8 +153,11 @@ checked(struct router *r, struct slot *s)
 		return true;
 	load_begins(s);
 	s->checked = r->eng->preflight(slot_engine(s), s->claim == CLAIM_PERSON ? REASON_USER : REASON_REQUEST);
-	if (!s->checked)
+	if (!s->checked) {
 		log_warn("router", s->model->id, "it cannot start; nothing else was touched");
+		load_failed(r, s);
+		router_kick(r);
+	}
 	return s->checked;
 }
 
@@ -325,28 +362,6 @@ note_load(struct router *r, const struct slot *s)
 	    (double)(clock_ms() - s->load_since) / 1000);
 }
 
-/* Those that gave way for one that will not start come back. */
-static void
-roll_back(struct router *r, struct slot *failed)
-{
-	char text[640];
-
-	for (size_t i = 0; i < r->nslots; i++) {
-		struct slot *s = r->slots[i];
-		struct bus_event e = {.kind = BUS_ACTION, .model = s->model->id, .text = text};
-
-		if (s->gave_way_to != failed || s->leaving)
-			continue;
-		s->gave_way_to = NULL;
-		if (!r->conf->rollback || r->shutting || s->claim > CLAIM_RETURN)
-			continue;
-		s->claim = CLAIM_RETURN;
-		snprintf(text, sizeof(text), "%s did not start: %s comes back", failed->model->id, s->model->id);
-		log_warn("router", s->model->id, "%s", text);
-		bus_publish(r->bus, &e);
-	}
-}
-
 /* An engine's state changed. What follows for others is done from the loop. */
 void
 plan_changed(struct slot *s, enum engine_state from, enum engine_state to)
@@ -369,12 +384,7 @@ plan_changed(struct slot *s, enum engine_state from, enum engine_state to)
 		s->checked = false;
 		break;
 	case ENGINE_FAILED:
-		s->claim = CLAIM_NONE;
-		s->replaces = NULL;
-		s->load_since = 0;
-		s->checked = false;
-		roll_back(r, s);
-		r->undo_due = r->undo_due || r->undo_for == s;
+		load_failed(r, s);
 		break;
 	case ENGINE_STOPPED:
 	case ENGINE_STARTING:

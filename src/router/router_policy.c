@@ -138,7 +138,7 @@ before(const struct policy_model *a, const struct policy_model *b)
 		return ca > cb;
 	if (ca == CLAIM_PERSON)
 		return a->word > b->word;
-	return ca == CLAIM_REQUEST && a->turn < b->turn;
+	return a->turn < b->turn;
 }
 
 /* Those who want a place and have none, or are on their way out of it, in order. */

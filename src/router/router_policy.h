@@ -29,7 +29,7 @@ struct policy_model {
 	bool manual;			/* loading because a person said so: not given up for a request */
 	int in_flight, queued;
 	uint64_t oldest;		/* arrival of its oldest waiter */
-	uint64_t turn;			/* the ordinal of that arrival: two may come in one millisecond */
+	uint64_t turn;			/* the ordinal of that arrival (two may come in one millisecond), or of the claim */
 	uint64_t ready_at;		/* 0: not ready */
 	uint64_t used_at;		/* end of its last request, or when it became ready */
 	enum policy_claim claim;

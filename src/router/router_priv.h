@@ -36,6 +36,7 @@ struct slot {
 	int queued, in_flight;
 	enum policy_claim claim;	/* wanted although nobody waits; NONE once it was started */
 	uint64_t word;			/* ordinal of a person's last word on it; 0: none */
+	uint64_t turn;			/* ordinal of a claim that is nobody's */
 	bool manual;			/* last started by a person */
 	bool leaving;			/* gone from the configuration; freed once stopped and empty */
 	bool checked;			/* of this load: it was seen that it can start */

@@ -164,10 +164,13 @@ router_done(struct ticket **tp)
 	if (t == NULL)
 		return;
 	*tp = NULL;
-	if (t->waiting)
+	if (t->waiting) {
 		queue_remove(t);
-	else if (t->slot != NULL)
+		/* What others were to do for it may not be needed any more. */
+		router_kick(t->router);
+	} else if (t->slot != NULL) {
 		leave_flight(t);
+	}
 	conf_unref(&t->conf);
 	free(t);
 }
