@@ -57,6 +57,7 @@ slot_new(struct router *r, const struct conf_model *m)
 	s->router = r;
 	s->conf = conf_ref(r->conf);
 	s->model = m;
+	s->pinned = -1;
 	TAILQ_INIT(&s->queue);
 	return s;
 }
@@ -209,7 +210,7 @@ unload_idle(struct router *r, uint64_t now)
 		struct slot *s = r->slots[i];
 		uint64_t since, due;
 
-		if (s->model->ttl == 0 || s->model->pin || s->in_flight > 0 || s->queued > 0 ||
+		if (s->model->ttl == 0 || slot_pinned(s) || s->in_flight > 0 || s->queued > 0 ||
 		    slot_state(s) != ENGINE_READY)
 			continue;
 		since = r->eng->info(s->engine)->ready_at;
@@ -332,6 +333,7 @@ slot_adopt(struct slot *s, struct conf *c, const struct conf_model *m)
 	s->conf = conf_ref(c);
 	s->model = m;
 	s->leaving = false;
+	s->pinned = -1;
 	if (s->engine != NULL)
 		s->router->eng->set_conf(s->engine, c, m);
 	conf_unref(&old);

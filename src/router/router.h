@@ -89,11 +89,14 @@ struct router_row {
 	const struct conf_model *model;
 	int in_flight, queued;
 	bool current;
+	bool pinned;			/* never gives way */
 };
 /* fn for each configured model, in order; i counts from 0. */
 void router_each(struct router *r, void (*fn)(void *arg, const struct router_row *row), void *arg);
 /* One model; the current one for NULL. False when there is none. */
 bool router_row(struct router *r, const char *model, struct router_row *out);
+/* Pins a model, or lets it go, until the configuration is read again. False: there is no such model. */
+bool router_pin(struct router *r, const char *model, bool pin);
 /* The id of the current model: the one last started; NULL after a stop and before any start. */
 const char *router_current(const struct router *r);
 /* The current model also after a stop; the default before any start; NULL without models. */

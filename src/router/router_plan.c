@@ -30,6 +30,12 @@ slot_leaves(const struct slot *s)
 	return (st == ENGINE_DRAINING || st == ENGINE_STOPPING) && !s->router->eng->info(s->engine)->wanted;
 }
 
+bool
+slot_pinned(const struct slot *s)
+{
+	return s->pinned < 0 ? s->model->pin : s->pinned != 0;
+}
+
 /* What it takes, as well as it is known: what the configuration says counts; else the most it was ever seen to take. */
 static uint64_t
 memory_of(const struct router *r, const struct slot *s)
@@ -61,7 +67,7 @@ describe(const struct router *r, struct slot *s, struct policy_model *m)
 		.leaving = slot_leaves(s),
 		.may_stay = !s->leaving && !verbs_stopping(r, s),
 		.bounded = i != NULL && i->kill_at != 0,
-		.pinned = s->model->pin && !s->leaving,
+		.pinned = slot_pinned(s) && !s->leaving,
 		.manual = s->manual || again,
 		.in_flight = s->in_flight,
 		.queued = s->queued,
@@ -140,7 +146,7 @@ load_failed(struct router *r, struct slot *s)
 	s->claim = CLAIM_NONE;
 	s->replaces = NULL;
 	s->load_since = 0;
-	s->checked = false;
+	s->checked = s->squeezed = false;
 	roll_back(r, s);
 	r->undo_due = r->undo_due || r->undo_for == s;
 }
@@ -249,10 +255,10 @@ do_refuse(struct router *r, struct slot *s, struct slot *by)
 	text_size(holds, sizeof(holds), memory_of(r, by));
 	if (s == by)
 		snprintf(cause, sizeof(cause), "%s needs %s, and memoryBudget is %s", s->model->id, need, budget);
-	else if (by->model->pin && limit != 0)
+	else if (slot_pinned(by) && limit != 0)
 		snprintf(cause, sizeof(cause), "%s is pinned and holds %s of %s; %s needs %s", by->model->id, holds, budget,
 		    s->model->id, need);
-	else if (by->model->pin)
+	else if (slot_pinned(by))
 		snprintf(cause, sizeof(cause), "%s is pinned and maxLoaded is %d", by->model->id, r->conf->max_loaded);
 	else
 		snprintf(cause, sizeof(cause), "%s took its place", by->model->id);
@@ -362,6 +368,31 @@ note_load(struct router *r, const struct slot *s)
 	    (double)(clock_ms() - s->load_since) / 1000);
 }
 
+/* A load died for lack of memory: the idle model that was not used for the longest time goes before the next attempt, once. */
+static void
+squeeze(struct router *r, struct slot *s)
+{
+	struct slot *best = NULL;
+
+	if (s->squeezed || r->eng->info(s->engine)->reason != REASON_OOM)
+		return;
+	for (size_t i = 0; i < r->nslots; i++) {
+		struct slot *v = r->slots[i];
+
+		if (v != s && slot_state(v) == ENGINE_READY && v->in_flight == 0 && v->queued == 0 && !slot_pinned(v) &&
+		    (best == NULL || v->idle_since < best->idle_since))
+			best = v;
+	}
+	if (best == NULL)
+		return;
+	log_warn("router", s->model->id, "memory ran out: %s makes room", best->model->id);
+	s->squeezed = true;
+	s->replaces = best;
+	best->gave_way_to = s;
+	r->settle_since = clock_ms();
+	r->eng->stop(best->engine, REASON_SWAP, false, true);
+}
+
 /* An engine's state changed. What follows for others is done from the loop. */
 void
 plan_changed(struct slot *s, enum engine_state from, enum engine_state to)
@@ -381,7 +412,11 @@ plan_changed(struct slot *s, enum engine_state from, enum engine_state to)
 			plan_undo_clear(r);
 		s->replaces = NULL;
 		s->load_since = 0;
-		s->checked = false;
+		s->checked = s->squeezed = false;
+		break;
+	case ENGINE_BACKOFF:
+		if (from == ENGINE_STARTING)
+			squeeze(r, s);
 		break;
 	case ENGINE_FAILED:
 		load_failed(r, s);
@@ -390,7 +425,6 @@ plan_changed(struct slot *s, enum engine_state from, enum engine_state to)
 	case ENGINE_STARTING:
 	case ENGINE_DRAINING:
 	case ENGINE_STOPPING:
-	case ENGINE_BACKOFF:
 	default:
 		break;
 	}

@@ -40,6 +40,8 @@ struct slot {
 	bool manual;			/* last started by a person */
 	bool leaving;			/* gone from the configuration; freed once stopped and empty */
 	bool checked;			/* of this load: it was seen that it can start */
+	bool squeezed;			/* of this load: memory ran out, and an idle model went for it */
+	int pinned;			/* said while it runs: 1 yes, 0 no; -1: as configured */
 	struct slot *gave_way_to;	/* it comes back when that one does not start; NULL */
 	struct slot *replaces;		/* the last one that gave way for it; NULL: none did */
 	uint64_t load_since;		/* when its load was decided; 0: none under way */
@@ -135,6 +137,7 @@ void plan_changed(struct slot *s, enum engine_state from, enum engine_state to);
 void plan_forget(struct router *r, const struct slot *s);
 void plan_undo(struct router *r);
 void plan_undo_clear(struct router *r);
+bool slot_pinned(const struct slot *s);
 /* Whether it could be loaded beside all that are, without anybody giving way. */
 bool plan_fits(struct router *r, const struct slot *s);
 bool plan_swapping(const struct slot *s);

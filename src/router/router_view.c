@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC
  * What is to be seen of the router: rows, counts, the swap under way. */
+#include "base/log.h"
 #include "router/router_priv.h"
 
 void
@@ -7,7 +8,7 @@ router_each(struct router *r, void (*fn)(void *, const struct router_row *), voi
 {
 	for (size_t i = 0; i < r->nslots; i++) {
 		struct slot *s = r->slots[i];
-		struct router_row row = {s->engine, s->model, s->in_flight, s->queued, s == r->last};
+		struct router_row row = {s->engine, s->model, s->in_flight, s->queued, s == r->last, slot_pinned(s)};
 
 		if (!s->leaving || policy_occupies(slot_state(s)))
 			fn(arg, &row);
@@ -25,7 +26,20 @@ router_row(struct router *r, const char *model, struct router_row *out)
 		s = slot_find(r, r->conf->default_model);
 	if (s == NULL)
 		return false;
-	*out = (struct router_row){s->engine, s->model, s->in_flight, s->queued, s == r->last};
+	*out = (struct router_row){s->engine, s->model, s->in_flight, s->queued, s == r->last, slot_pinned(s)};
+	return true;
+}
+
+bool
+router_pin(struct router *r, const char *model, bool pin)
+{
+	struct slot *s = slot_find(r, model);
+
+	if (s == NULL || s->leaving)
+		return false;
+	s->pinned = pin;
+	log_info("router", s->model->id, pin ? "pinned" : "not pinned any more");
+	router_kick(r);
 	return true;
 }
 

@@ -965,6 +965,59 @@ test_no_rollback_after_it_was_ready(void **state)
 	assert_int_equal(engine_of("a")->starts, 1);
 }
 
+/* A load that died for lack of memory gets that of an idle model before it is tried again. */
+static void
+test_memory_ran_out(void **state)
+{
+	struct req a, b, c;
+
+	(void)state;
+	conf->max_loaded = 3;
+	serve_one(&a, "a");
+	serve_one(&b, "b");
+	router_done(&a.t);
+	submit(&c, "c");
+	turn();
+	engine_of("c")->info.reason = REASON_OOM;
+	set(engine_of("c"), ENGINE_BACKOFF);
+	turn();
+	/* b works. */
+	assert_int_equal(engine_of("a")->stops, 1);
+	assert_int_equal(engine_of("b")->stops, 0);
+	router_done(&b.t);
+	set(engine_of("a"), ENGINE_STOPPED);
+	set(engine_of("c"), ENGINE_STARTING);
+	set(engine_of("c"), ENGINE_BACKOFF);
+	turn();
+	assert_int_equal(engine_of("b")->stops, 0);
+	set(engine_of("c"), ENGINE_STARTING);
+	set(engine_of("c"), ENGINE_READY);
+	turn();
+	assert_int_equal(c.answers, 1);
+	router_done(&c.t);
+}
+
+static void
+test_pinned_while_it_runs(void **state)
+{
+	struct req a, b;
+
+	(void)state;
+	serve_one(&a, "a");
+	router_done(&a.t);
+	assert_false(router_pin(router, "nope", true));
+	assert_true(router_pin(router, "a", true));
+	submit(&b, "b");
+	turn();
+	assert_streq(b.a.cause, "a is pinned and maxLoaded is 0");
+	router_done(&b.t);
+	assert_true(router_pin(router, "a", false));
+	submit(&b, "b");
+	turn();
+	assert_int_equal(engine_of("a")->stops, 1);
+	router_done(&b.t);
+}
+
 static void
 test_preload(void **state)
 {
@@ -1058,6 +1111,7 @@ main(void)
 		T(test_load_of_a_starting_one_fails_once), T(test_two_beside_one_another),
 		T(test_budget_names_the_holder), T(test_a_look_before_anybody_gives_way), T(test_rollback), T(test_stay),
 		T(test_no_rollback_after_it_was_ready), T(test_preload), T(test_the_last_word),
+		T(test_memory_ran_out), T(test_pinned_while_it_runs),
 		T(test_nobody_left_to_give_way_for),
 	};
 
