@@ -33,6 +33,8 @@ struct http_xfer {
 	bool connected, sent, reused, retried;
 	bool head_request, upgrade, tunnel, head_done, keep;
 	bool paused, blocked, gone;
+	bool over_high;			/* the tunnel's back-log was: drained is due */
+	bool deaf;			/* the engine takes no more bytes */
 };
 
 static void on_upstream(void *arg, int what);
@@ -230,6 +232,13 @@ void
 http_xfer_allow_upgrade(struct http_xfer *x)
 {
 	x->upgrade = true;
+}
+
+void
+http_xfer_attach(struct http_xfer *x, const struct http_xfer_ops *ops, void *arg)
+{
+	x->ops = ops;
+	x->arg = arg;
 }
 
 void
@@ -438,6 +447,14 @@ on_upstream_read(struct http_xfer *x)
 	}
 }
 
+/* It takes no more. What it said before is still to be read, and reading tells what became of it. */
+static void
+stop_sending(struct http_xfer *x)
+{
+	x->deaf = true;
+	http_out_fini(&x->out);
+}
+
 static void
 on_upstream_write(struct http_xfer *x)
 {
@@ -445,16 +462,15 @@ on_upstream_write(struct http_xfer *x)
 		send_request(x);
 		return;
 	}
-	if (http_out_writev(&x->out, x->c->fd, NULL, 0) < 0) {
-		if (x->tunnel)
-			broke(x, HTTP_CLOSE_RESET);
-		else
-			http_out_fini(&x->out);	/* reading tells what became of it */
-		if (x->gone)
-			return;
-	}
+	if (http_out_writev(&x->out, x->c->fd, NULL, 0) < 0)
+		stop_sending(x);
 	x->blocked = http_out_left(&x->out) != 0;
 	arm(x);
+	if (x->over_high && http_out_left(&x->out) <= HTTP_LOW_WATER) {
+		x->over_high = false;
+		if (x->ops->drained != NULL)
+			x->ops->drained(x->arg);
+	}
 }
 
 static void
@@ -479,15 +495,15 @@ http_xfer_tunnel_send(struct http_xfer *x, const void *p, size_t n)
 {
 	struct iovec v = {(void *)(uintptr_t)p, n};
 
-	if (x->c == NULL || x->failing != HTTP_CLOSE_NONE)
+	if (x->c == NULL || x->failing != HTTP_CLOSE_NONE || x->deaf)
 		return 0;
 	if (x->blocked)
 		http_out_add(&x->out, p, n);
 	else if (http_out_writev(&x->out, x->c->fd, &v, 1) < 0)
-		fail_later(x, HTTP_CLOSE_RESET);
+		stop_sending(x);
 	else
 		x->blocked = http_out_left(&x->out) != 0;
-	if (x->failing == HTTP_CLOSE_NONE)
-		arm(x);
+	arm(x);
+	x->over_high = x->over_high || http_out_left(&x->out) > HTTP_HIGH_WATER;
 	return http_out_left(&x->out);
 }
