@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/xmalloc.h"
 #include "proxy/proxy_priv.h"
+#include "proxy/proxy_upstream.h"
 
 static const struct proxy_path paths[] = {
 	{.path = "/v1/chat/completions", .api = "chat", .chat = true, .done = true},
@@ -23,24 +24,25 @@ static const struct proxy_path paths[] = {
 	{.path = "/v1/rerank", .api = "rerank"},
 	{.path = "/v1/reranking", .api = "rerank"},
 	{.path = "/rerank", .api = "rerank"},
-	{.path = "/v1/audio/", .api = "audio", .prefix = true},
-	{.path = "/v1/images/", .api = "images", .prefix = true},
+	{.path = "/v1/audio/", .api = "audio", .prefix = true, .get = true, .form = true},
+	{.path = "/v1/images/", .api = "images", .prefix = true, .form = true},
 	{.path = "/props", .api = "props", .get = true},
 };
-static const struct proxy_path extra_path = {.path = "", .api = "extra", .get = true};
+const struct proxy_path proxy_path_extra = {.path = "", .api = "extra", .form = true, .any = true};
+const struct proxy_path proxy_path_upstream = {.path = PROXY_UPSTREAM, .api = "upstream", .form = true, .any = true};
+const struct proxy_path proxy_path_raw = {.path = "", .api = "upstream", .form = true, .any = true};
 
 static bool
 is_extra(const struct conf *c, struct http_str path)
 {
 	for (size_t i = 0; i < c->nmodels; i++)
-		for (char **x = c->models[i]->extra_paths; x != NULL && *x != NULL; x++)
-			if (http_str_eq(path, *x))
-				return true;
+		if (route_has_path(c->models[i], path))
+			return true;
 	return false;
 }
 
 const struct proxy_path *
-proxy_path_find(const struct proxy *p, struct http_str path)
+proxy_path_known(struct http_str path)
 {
 	for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
 		size_t n = strlen(paths[i].path);
@@ -48,7 +50,20 @@ proxy_path_find(const struct proxy *p, struct http_str path)
 		if ((paths[i].prefix ? path.n > n : path.n == n) && memcmp(path.p, paths[i].path, n) == 0)
 			return &paths[i];
 	}
-	return is_extra(router_conf(p->o.router), path) ? &extra_path : NULL;
+	return NULL;
+}
+
+const struct proxy_path *
+proxy_path_find(const struct proxy *p, struct http_str path)
+{
+	static const size_t n = sizeof(PROXY_UPSTREAM) - 1;
+	const struct proxy_path *known = proxy_path_known(path);
+
+	if (known != NULL)
+		return known;
+	if (path.n >= n && memcmp(path.p, PROXY_UPSTREAM, n) == 0)
+		return &proxy_path_upstream;
+	return is_extra(router_conf(p->o.router), path) ? &proxy_path_extra : NULL;
 }
 
 bool
@@ -79,6 +94,7 @@ on_engine(void *arg, const struct bus_event *e)
 	struct proxy *p = arg;
 	struct proxy_model *m;
 
+	tunnel_engine(p, e);
 	if (e->model == NULL || (e->from != ENGINE_READY && e->from != ENGINE_DRAINING) || e->to == ENGINE_READY ||
 	    e->to == ENGINE_DRAINING)
 		return;
@@ -134,27 +150,37 @@ proxy_free(struct proxy **pp)
 }
 
 static void
-not_allowed(struct http_req *req)
+not_allowed(struct http_req *req, const struct proxy_path *path)
 {
 	static const char body[] = "{\"detail\":\"Method Not Allowed\"}";
 	struct strbuf b = STRBUF_INIT;
 
-	http_put_field(&b, "Allow", "POST");
+	http_put_field(&b, "Allow", path->get ? "GET, HEAD, POST" : "POST");
+	strbuf_puts(&b, "X-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\n");
 	http_reply(req, 405, "application/json", &b, body, sizeof(body) - 1);
 	strbuf_fini(&b);
+}
+
+static bool
+method_fits(const struct proxy_path *path, struct http_str method)
+{
+	return path->any || http_str_eq(method, "POST") ||
+	    (path->get && (http_str_eq(method, "GET") || http_str_eq(method, "HEAD")));
 }
 
 void
 proxy_handle(struct proxy *p, struct http_req *req)
 {
-	const struct proxy_path *path = proxy_path_find(p, http_req_url(req)->path);
-	struct http_str method = http_req_head(req)->method;
-	bool get = http_str_eq(method, "GET") || http_str_eq(method, "HEAD");
+	struct http_str where = http_req_url(req)->path, method = http_req_head(req)->method;
+	const struct proxy_path *path = proxy_path_find(p, where);
 
+	/* Named by a model it takes every method, also where the path is known. */
+	if (path != NULL && !method_fits(path, method) && is_extra(router_conf(p->o.router), where))
+		path = &proxy_path_extra;
 	if (path == NULL)
 		proxy_error(req, 404, "not_found", "there is no such path", NULL, NULL, NULL, 0);
-	else if (!http_str_eq(method, "POST") && !(get && path->get))
-		not_allowed(req);
+	else if (!method_fits(path, method))
+		not_allowed(req, path);
 	else
 		txn_begin(p, req, path);
 }
@@ -178,7 +204,8 @@ proxy_each(struct proxy *p, void (*fn)(void *, const struct proxy_row *), void *
 	for (struct txn *t = p->first, *next; t != NULL; t = next) {
 		struct proxy_row row = {
 			.id = t->id, .model = t->pm != NULL ? t->pm->id : t->name, .path = path,
-			.api = t->path->api, .phase = t->phase, .since = t->since, .first_byte_at = t->first_byte_at,
+			.api = t->upstream ? proxy_path_upstream.api : t->path->api, .phase = t->phase,
+			.since = t->since, .first_byte_at = t->first_byte_at,
 			.bytes_in = t->bytes_in, .bytes_out = t->bytes_out, .tokens_in = t->usage.tokens_in,
 			.tokens_out = t->first_byte_at != 0 ? proxy_usage_out(&t->usage) : -1,
 			.prompt_done = -1, .prompt_total = -1, .waited_ms = t->waited_ms,

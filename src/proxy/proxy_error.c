@@ -5,6 +5,7 @@
 
 #include "base/json.h"
 #include "proxy/proxy_priv.h"
+#include "proxy/proxy_upstream.h"
 
 static const char *
 type_of(int status, bool anthropic)
@@ -28,12 +29,27 @@ type_of(int status, bool anthropic)
 	return "server_error";
 }
 
+/* Below /upstream/ it stands behind a model's name, which may hold anything: the last place counts. */
+static struct http_str
+behind_name(struct http_str path, const char *what, size_t n)
+{
+	static const size_t skip = sizeof(PROXY_UPSTREAM) - 1;
+
+	if (path.n < skip || memcmp(path.p, PROXY_UPSTREAM, skip) != 0)
+		return path;
+	for (size_t at = path.n; at-- > skip;)
+		if (path.n - at >= n && memcmp(path.p + at, what, n) == 0)
+			return (struct http_str){path.p + at, path.n - at};
+	return path;
+}
+
 bool
 proxy_is_messages(struct http_str path)
 {
 	static const char prefix[] = "/v1/messages";
 	size_t n = sizeof(prefix) - 1;
 
+	path = behind_name(path, prefix, n);
 	return path.n >= n && memcmp(path.p, prefix, n) == 0 && (path.n == n || path.p[n] == '/');
 }
 

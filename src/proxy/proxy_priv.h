@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * What the proxy's files share. A request's life: proxy_txn.c reads and routes it, proxy_relay.c moves the answer,
- * proxy_note.c tells others (bus, access log, metrics). */
+ * What the proxy's files share. A request's life: proxy_txn.c reads it, proxy_route.c says which model it is for, proxy_relay.c
+ * moves the answer, proxy_tunnel.c what follows a 101, proxy_note.c tells others (bus, access log, metrics). */
 #ifndef PROXY_PROXY_PRIV_H
 #define PROXY_PROXY_PRIV_H
 
@@ -53,9 +53,15 @@ struct proxy_path {
 	bool get;	/* may be read without a body */
 	bool chat;	/* chat completions */
 	bool done;	/* its streams end with [DONE] */
+	bool form;	/* takes forms and raw bytes, too; the others take JSON whatever its type is said to be */
+	bool any;	/* any method */
 };
 /* NULL: it is none of ours. */
 const struct proxy_path *proxy_path_find(const struct proxy *p, struct http_str path);
+/* The same without /upstream/ and the models' own paths. */
+const struct proxy_path *proxy_path_known(struct http_str path);
+/* A model's extraPaths; below /upstream/; what goes there unread. */
+extern const struct proxy_path proxy_path_extra, proxy_path_upstream, proxy_path_raw;
 
 struct txn {
 	struct proxy *p;
@@ -79,6 +85,15 @@ struct txn {
 	struct proxy_scan scan;
 	char name[PROXY_MODEL_MAX];	/* as the client wrote it; "" none */
 	bool json, edited, paused;
+
+	/* where its path leads (proxy_route.c) */
+	char *asked;			/* (owned) the model that the path is for, whatever the name; NULL: by the name */
+	struct http_str target;		/* the engine's path where it is not the client's; borrowed from req */
+	struct http_str upgrade;	/* the protocol it asks for; borrowed from req; n = 0: none */
+	bool upstream;			/* came by /upstream/ */
+	bool raw;			/* body and answer pass unread */
+	bool untimed;			/* no use of the model that keeps it loaded */
+	bool tunnel;			/* after the 101 */
 
 	/* the answer */
 	int status;
@@ -107,6 +122,10 @@ void proxy_error_send(struct http_req *req, int status, const struct proxy_fault
 
 /* proxy_txn.c */
 void txn_begin(struct proxy *p, struct http_req *req, const struct proxy_path *path);
+/* Asks the router for the model it is for. */
+void txn_submit(struct txn *t);
+/* Appends the ids of the configured models. */
+void txn_name_models(struct strbuf *b, const struct txn *t);
 /* Completes the answer (abort: uncleanly) and ends it; frees t. */
 void txn_finish(struct txn *t, bool abort);
 /* Answers with an error where it still can, then ends it; frees t. */
@@ -117,6 +136,24 @@ void txn_drop_body(struct txn *t);
 /* Lets uploads go on that waited for memory. */
 void proxy_fed(struct proxy *p);
 struct proxy_model *proxy_model_get(struct proxy *p, const char *id);
+
+/* proxy_route.c */
+/* Whether a path is among a model's extraPaths. */
+bool route_has_path(const struct conf_model *m, struct http_str path);
+/* What its head alone tells: by which way, to which model. False: it was answered, t is gone. */
+bool route_begin(struct txn *t);
+/* The body is complete: finds the name in it and asks the router, or answers. */
+void route_body(struct txn *t);
+/* Whether the model that was granted may have it; else it is answered, t is gone. */
+bool route_granted(struct txn *t, const struct conf_model *m);
+/* Writes the head for the engine. */
+void route_head(struct txn *t, const struct http_target *to);
+
+/* proxy_tunnel.c */
+/* The engine's head is a 101. */
+void tunnel_begin(struct txn *t, const struct http_head *h);
+/* An engine changed: its tunnels get their time to end. */
+void tunnel_engine(struct proxy *p, const struct bus_event *e);
 
 /* proxy_relay.c */
 /* Sends it to the engine that was granted. */

@@ -268,9 +268,14 @@ on_head(void *arg, const struct http_head *h)
 
 	if (t->req == NULL)
 		return;
+	if (h->status == 101) {
+		tunnel_begin(t, h);
+		return;
+	}
 	t->status = h->status;
 	strbuf_clear(&t->fields);
 	t->sse = proxy_header_answer(&t->fields, h, &info);
+	t->sse = t->sse && !t->raw;	/* what it means is not known here: nothing is put into it */
 	t->close_delimited = h->framing == HTTP_BODY_CLOSE;
 	proxy_usage_fini(&t->usage);
 	proxy_usage_init(&t->usage, t->sse);
@@ -469,17 +474,23 @@ txn_forward(struct txn *t, const struct router_answer *a)
 		fail_gateway(t, "the engine has no address");
 		return;
 	}
-	edit_body(t, m, c->fill_defaults);
+	if (!route_granted(t, m))
+		return;
+	if (!t->raw)
+		edit_body(t, m, c->fill_defaults && !t->upstream);
 	if (t->rewriting)
 		proxy_rewrite_fini(&t->rewrite);
-	t->rewriting = true;
+	t->rewriting = !t->raw;
 	t->gathering = false;
 	strbuf_clear(&t->whole);
-	proxy_rewrite_init(&t->rewrite, name, emit, t);
-	proxy_header_request(&t->head, http_req_head(t->req), http_req_url(t->req), a->target, t->body.len, t->rid);
+	if (t->rewriting)
+		proxy_rewrite_init(&t->rewrite, name, emit, t);
+	route_head(t, a->target);
 	t->hangup = t->unsure = false;
 	t->sent_at = clock_ms();
 	t->xfer = http_xfer_start(p->o.pool, a->target, t->head.p, t->head.len, strbuf_str(&t->body), t->body.len,
 	    http_str_eq(http_req_head(t->req)->method, "HEAD"), &xfer_ops, t);
+	if (t->upgrade.n != 0)
+		http_xfer_allow_upgrade(t->xfer);
 	note_phase(t, REQ_PREFILL);
 }

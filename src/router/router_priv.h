@@ -22,6 +22,7 @@ struct ticket {
 	uint64_t deadline;
 	bool waiting;
 	bool requeued;
+	bool untimed;			/* its end does not move idle_since */
 };
 TAILQ_HEAD(tickets, ticket);
 
@@ -36,7 +37,7 @@ struct slot {
 	bool manual;			/* last started by a person */
 	bool leaving;			/* gone from the configuration; freed once stopped and empty */
 	uint64_t load_since;
-	uint64_t idle_since;		/* end of the last request; 0: none since it is ready */
+	uint64_t idle_since;		/* end of the last timed request; 0: none yet */
 	uint64_t ends;			/* how often its engine came to an end */
 };
 

@@ -33,6 +33,9 @@ struct fake_answer {
 	long hang;		/* completions are never answered */
 	long refuse;		/* the connection is closed without a byte */
 	long close;		/* Connection: close */
+	long any;		/* other methods than POST are answered like it, too */
+	long ws, ws_head;	/* see fake_ws.c; and its first frame is the head that came */
+	const char *upgrade;
 	const char *bad_head;	/* see fake_bad.c */
 };
 
@@ -48,7 +51,8 @@ struct fake_opts {
 };
 
 struct fake_stats {
-	unsigned long connections, requests, completions, health, tokens, events, bytes, aborted, done, max_write_ms;
+	unsigned long connections, requests, completions, health, tokens, events, bytes, aborted, done, max_write_ms,
+	    tunnels, tunnels_ended, tunnel_in, tunnel_out;
 };
 
 extern struct fake_opts fake;
@@ -88,7 +92,7 @@ void fake_add_json(struct fake_buf *b, const char *data, size_t len);	/* quoted 
 void fake_drain(struct fake_buf *b, size_t len);
 
 /* fake_conn.c */
-enum fake_phase { CONN_READ, CONN_WAIT, CONN_STREAM, CONN_FLUSH, CONN_DEAD };
+enum fake_phase { CONN_READ, CONN_WAIT, CONN_STREAM, CONN_FLUSH, CONN_TUNNEL, CONN_DEAD };
 
 struct fake_conn {
 	struct fake_conn *next;
@@ -97,7 +101,8 @@ struct fake_conn {
 	struct fake_buf in, out;
 	size_t head_len, body_len, total;	/* of the current request inside in; total: head and framed body */
 	char *body;				/* decoded, malloc'd when chunked, else inside in */
-	bool body_owned, keep, completion, stream, waited;
+	bool body_owned, keep, completion, stream, waited, tunnelled, raw;
+	long flood_left;
 	char after;				/* once out is empty: 0 go on, 'd' die, 'c' cut, 'r' reset */
 	char method[16], path[256], model[256], id[64];
 	long max_tokens;
@@ -117,6 +122,11 @@ const char *fake_head(const struct fake_conn *c, const char *name, size_t *len);
 /* fake_reply.c */
 void fake_answer(struct fake_conn *c, uint64_t now);	/* the request is whole */
 void fake_more(struct fake_conn *c, uint64_t now);	/* due has come, or there is room in out */
+/* fake_ws.c */
+extern bool fake_deaf;			/* tunnels are not read; POST /fake/deaf and /fake/hear */
+bool fake_upgrade(struct fake_conn *c);	/* true when it is a tunnel from now on */
+void fake_tunnel(struct fake_conn *c);	/* there is input, or room for output */
+bool fake_hears(const struct fake_conn *c);
 /* fake_bad.c: true when the named kind wrote its bytes into out */
 bool fake_bad(struct fake_conn *c);
 

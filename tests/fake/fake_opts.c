@@ -27,6 +27,7 @@ static const struct opt answer_opts[] = {
 	A("body-bytes", NUM, body_bytes), A("status", NUM, status), A("http10", FLAG, http10),
 	A("no-done", FLAG, no_done), A("comments", NUM, comments), A("usage", FLAG, usage),
 	A("echo-head", FLAG, echo_head), A("hang", FLAG, hang), A("refuse", FLAG, refuse), A("close", FLAG, close),
+	A("any", FLAG, any), A("ws", FLAG, ws), A("ws-head", FLAG, ws_head), A("upgrade", TEXT, upgrade),
 	A("bad-head", TEXT, bad_head),
 	{"length", FLAG, offsetof(struct fake_answer, framing), FRAME_LENGTH},
 	{"chunked", FLAG, offsetof(struct fake_answer, framing), FRAME_CHUNKED},

@@ -92,10 +92,11 @@ stats(struct fake_conn *c)
 
 	fake_addf(&b, "{\"connections\":%lu,\"requests\":%lu,\"completions\":%lu,\"health\":%lu,\"tokens\":%lu,"
 	    "\"events\":%lu,\"bytes\":%lu,\"aborted\":%lu,\"done\":%lu,\"in_progress\":%d,\"max_write_ms\":%lu,"
-	    "\"start\":%ld}",
+	    "\"tunnels\":%lu,\"tunnels_ended\":%lu,\"tunnel_in\":%lu,\"tunnel_out\":%lu,\"start\":%ld}",
 	    fake_stats.connections, fake_stats.requests, fake_stats.completions, fake_stats.health, fake_stats.tokens,
 	    fake_stats.events, fake_stats.bytes, fake_stats.aborted, fake_stats.done, fake_in_progress(),
-	    fake_stats.max_write_ms, fake_start_number);
+	    fake_stats.max_write_ms, fake_stats.tunnels, fake_stats.tunnels_ended, fake_stats.tunnel_in,
+	    fake_stats.tunnel_out, fake_start_number);
 	reply(c, 200, b.data);
 	free(b.data);
 }
@@ -304,6 +305,9 @@ begin(struct fake_conn *c, uint64_t now)
 
 	if (is_path(c, "/fake/stats")) {
 		stats(c);
+	} else if (is_path(c, "/fake/deaf") || is_path(c, "/fake/hear")) {
+		fake_deaf = is_path(c, "/fake/deaf");
+		reply(c, 200, "{}");
 	} else if (is_path(c, "/health") || is_path(c, "/v1/health")) {
 		fake_stats.health++;
 		if (fake.zombie || (fake.health_fail_after >= 0 &&
@@ -347,17 +351,19 @@ fake_answer(struct fake_conn *c, uint64_t now)
 	c->sent_events = 0;
 	c->body_sent = 0;
 	c->after = 0;
-	c->completion = strcmp(c->method, "POST") == 0 && !own;
 	read_switches(c);
+	c->completion = (strcmp(c->method, "POST") == 0 || (c->a.any && !health)) && !own;
 	c->phase = CONN_WAIT;
 	c->due = now + (uint64_t)(health ? fake.slow_health : own ? 0 : c->completion ? c->a.delay : 0);
 	if (!own)
 		fake_stats.requests++;
 	if (c->completion) {
 		fake_stats.completions++;
-		fake_record("request", "\"path\":\"%s\",\"body\":%zu,\"reused\":%s", c->path, c->body_len,
-		    c->served > 0 ? "true" : "false");
+		fake_record("request", "\"method\":\"%s\",\"path\":\"%s\",\"body\":%zu,\"reused\":%s", c->method, c->path,
+		    c->body_len, c->served > 0 ? "true" : "false");
 	}
+	if (!own && fake_upgrade(c))
+		return;
 	if (fake.drop_reused && c->served > 0 && c->completion) {
 		c->after = 'c';
 		c->phase = CONN_FLUSH;

@@ -181,6 +181,8 @@ test_models(void **state)
 	assert_streq(core.asked, "org/c");
 	check(ask("POST", "/unload", NULL, NULL), 200, NULL);
 	check(ask("GET", "/unload", NULL, NULL), 405, "Allow: POST\r\n");
+	check(ask("GET", "/upstream", NULL, NULL), 200, "\r\n\r\na\nb\norg/c\n");
+	check(ask("GET", "/upstream/", NULL, NULL), 200, "text/plain");
 }
 
 static void
@@ -194,7 +196,7 @@ test_errors_of_paths(void **state)
 		{"GET", "/nope", 404, "\r\n\r\n{\"detail\":\"Not Found\"}"},
 		{"POST", "/status", 405, "\r\n\r\n{\"detail\":\"Method Not Allowed\"}"},
 		{"POST", "/status", 405, "Allow: GET, HEAD\r\n"}, {"DELETE", "/stop", 405, "Allow: POST\r\n"},
-		{"PUT", "/v1/chat/completions", 405, "Allow: POST\r\n"}, {"POST", "/v1/models", 405, "Allow: GET, HEAD\r\n"},
+		{"POST", "/upstream", 405, "Allow: GET, HEAD\r\n"}, {"POST", "/v1/models", 405, "Allow: GET, HEAD\r\n"},
 		{"GET", "/v1/audio/voices", 200, "proxied"}, {"GET", "/status/", 404, NULL},
 		{"GET", "/v1/models/a%2fb", 400, NULL}, {"GET", "/a/../status", 400, NULL}, {"GET", "//status", 400, NULL},
 		{"POST", "/api/viewers/1/bye", 404, NULL}, {"POST", "/api/requests/zz/cancel", 404, NULL},

@@ -12,21 +12,25 @@ struct router {
 	int unused;
 };
 struct ticket {
-	bool waiting, requeued;
+	bool waiting, requeued, untimed;
 	router_cb *cb;
 	void *arg;
 };
 
-static char *extra[] = {(char[]){"/extra"}, NULL};
+static char *extra[] = {(char[]){"/extra"}, (char[]){"/both"}, NULL}, *extra2[] = {(char[]){"/zwei"}, (char[]){"/both"}, NULL};
+static char *aliases2[] = {(char[]){"z"}, NULL};
 static struct conf_model qwen = {.id = (char[]){"qwen"}, .extra_paths = extra};
-static struct conf_model *models[] = {&qwen};
+static struct conf_model zwei = {.id = (char[]){"org/zwei"}, .aliases = aliases2, .extra_paths = extra2};
+static struct conf_model *models[] = {&qwen, &zwei};	/* the second where a test wants it */
 static struct conf conf;
 static struct router router;
 static struct http_target target;
 static struct ticket *newest;
 static struct router_answer verdict;
 static bool must_wait, grant_requeue;
-static int ntickets, nsuspects, nrequeues, waited;
+static const struct conf_model *granted;
+static const char *current, *swap_from;
+static int ntickets, nsuspects, nrequeues, waited, nuntimed;
 static char asked[300];
 static struct engine_exit last_exit = {.valid = true, .text = "exit status 1", .cause = "out of luck"};
 static struct engine_info info = {.state = ENGINE_BACKOFF, .last_exit = &last_exit, .attempt = 2};
@@ -49,8 +53,11 @@ conf_unref(struct conf **cp)
 struct conf_model *
 conf_find(const struct conf *c, const char *name)
 {
-	(void)c;
-	return strcmp(name, qwen.id) == 0 ? &qwen : NULL;
+	for (size_t i = 0; i < c->nmodels; i++)
+		if (strcmp(name, c->models[i]->id) == 0 ||
+		    (c->models[i]->aliases != NULL && strcmp(name, c->models[i]->aliases[0]) == 0))
+			return c->models[i];
+	return NULL;
 }
 
 struct conf *
@@ -67,10 +74,27 @@ router_last(const struct router *r)
 	return "qwen";
 }
 
+const char *
+router_current(const struct router *r)
+{
+	(void)r;
+	return current;
+}
+
+bool
+router_swapping(const struct router *r, const char **from, const char **to, int *step)
+{
+	(void)r;
+	*from = swap_from;
+	*to = "another";
+	*step = 1;
+	return swap_from != NULL;
+}
+
 static void
 grant(struct router_answer *a)
 {
-	*a = (struct router_answer){.model = &qwen, .target = &target, .generation = 1, .waited_ms = (uint64_t)waited};
+	*a = (struct router_answer){.model = granted, .target = &target, .generation = 1, .waited_ms = (uint64_t)waited};
 }
 
 struct ticket *
@@ -83,6 +107,7 @@ router_submit(struct router *r, const char *model, router_cb *cb, void *arg, str
 		*now = verdict;
 		return NULL;
 	}
+	granted = model != NULL && conf_find(&conf, model) != NULL ? conf_find(&conf, model) : &qwen;
 	newest = calloc(1, sizeof(*newest));
 	*newest = (struct ticket){.cb = cb, .arg = arg, .waiting = must_wait};
 	ntickets++;
@@ -109,6 +134,13 @@ router_requeue(struct ticket *t)
 		return false;
 	nrequeues++;
 	return t->requeued = t->waiting = true;
+}
+
+void
+router_untimed(struct ticket *t)
+{
+	t->untimed = true;
+	nuntimed++;
 }
 
 int
@@ -223,7 +255,11 @@ setup(void **state)
 	memset(&verdict, 0, sizeof(verdict));
 	must_wait = false;
 	grant_requeue = true;
-	ntickets = nsuspects = nrequeues = waited = nrequests_seen = 0;
+	ntickets = nsuspects = nrequeues = waited = nrequests_seen = nuntimed = 0;
+	current = swap_from = NULL;
+	zwei.upstream_model = NULL;
+	zwei.drain_timeout = qwen.drain_timeout = 30000;
+	info.state = ENGINE_BACKOFF;
 	last_access[0] = '\0';
 	loop = loop_new();
 	bus = bus_new();
@@ -852,6 +888,508 @@ test_ends_with_work(void **state)
 	UNTIL(net_ended(&up));
 }
 
+/* By /upstream/ and by paths of a model's own --------------------------------------------------------------------- */
+
+static void
+send_to(const char *method, const char *path, const char *fields, const char *body)
+{
+	char head[600];
+
+	snprintf(head, sizeof(head), "%s %s HTTP/1.1\r\nHost: mai\r\n%sContent-Length: %zu\r\n\r\n", method, path, fields, strlen(body));
+	net_send(&cl, head);
+	net_send(&cl, body);
+}
+
+#define ANSWER "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 17\r\n\r\n{\"model\":\"inner\"}"
+
+static void
+one_answer(const char *status, const char *has)
+{
+	UNTIL(net_has(&cl, "\r\n\r\n") && net_has(&cl, has));
+	assert_memory_equal(cl.in.p + 9, status, 3);
+	strbuf_clear(&cl.in);
+}
+
+static void
+test_upstream_inference(void **state)
+{
+	(void)state;
+	conf.nmodels = 2;
+	zwei.upstream_model = (char[]){"own"};
+	conf.fill_defaults = true;
+	post_to("/upstream/org/zwei/v1/chat/completions?a=b", "{\"model\":\"mine\"}");
+	at_engine("\r\n\r\n{\"model\":\"own\"}");
+	assert_streq(asked, "org/zwei");
+	assert_memory_equal(up.in.p, "POST /v1/chat/completions?a=b HTTP/1.1\r\n", 40);
+	assert_null(strstr(up.in.p, "secret"));
+	assert_int_equal(nuntimed, 0);
+	net_send(&up, ANSWER);
+	UNTIL(net_has(&cl, "\r\n\r\n{\"model\":\"mine\"}"));
+	assert_non_null(strstr(cl.in.p, "X-Mai-Model: org/zwei\r\n"));
+	assert_non_null(strstr(access_line(), " POST /upstream/org/zwei/v1/chat/completions 200 "));
+	/* Without a name of its own the reply has the one that the path has. */
+	strbuf_clear(&cl.in);
+	strbuf_clear(&up.in);
+	post_to("/upstream/z/v1/chat/completions", "{}");
+	UNTIL(net_has(&up, "\r\n\r\n{\"model\":\"own\"}"));
+	net_send(&up, ANSWER);
+	UNTIL(net_has(&cl, "\r\n\r\n{\"model\":\"z\"}"));
+	/* What cannot be read is refused, or another reader would find a name in it; nothing at all is let through. */
+	strbuf_clear(&cl.in);
+	post_to("/upstream/z/v1/chat/completions", "\xef\xbb\xbf{\"model\":\"x\"}");
+	one_answer("400", "bad_request");
+	strbuf_clear(&up.in);
+	send_to("GET", "/upstream/z/v1/chat/completions", "", "");
+	UNTIL(net_has(&up, "GET /v1/chat/completions "));
+	assert_int_equal(nuntimed, 1);
+	net_send(&up, ANSWER);
+	one_answer("200", "\"z\"");
+}
+
+static void
+see_upstream(void *arg, const struct proxy_row *row)
+{
+	(void)arg;
+	assert_streq(row->api, "upstream");
+	assert_streq(row->model, "org/zwei");
+	assert_streq(row->path, "/upstream/z/any%20thing");
+	row_id = row->id;
+}
+
+static void
+test_upstream_raw(void **state)
+{
+	static const char *const methods[] = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"};
+
+	(void)state;
+	conf.nmodels = 2;
+	zwei.upstream_model = (char[]){"own"};
+	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++) {
+		char line[80];
+
+		post("{}");	/* a connection is open then */
+		if (i == 0)
+			at_engine("{}");
+		UNTIL(net_has(&up, "{}"));
+		net_send(&up, ANSWER);
+		one_answer("200", "qwen");
+		strbuf_clear(&up.in);
+		row_id = 0;
+		send_to(methods[i], "/upstream/z/any%20thing?x=%2f&model=q", "X-Api-Key: secret\r\n", "{\"model\":1} no JSON");
+		snprintf(line, sizeof(line), "%s /any%%20thing?x=%%2f&model=q HTTP/1.1\r\n", methods[i]);
+		UNTIL(net_has(&up, line) && net_has(&up, "\r\n\r\n{\"model\":1} no JSON"));
+		assert_null(strstr(up.in.p, "secret"));
+		assert_streq(asked, "org/zwei");
+		assert_int_equal(nuntimed, i + 1);
+		proxy_each(proxy, see_upstream, NULL);
+		assert_int_not_equal(row_id, 0);
+		net_send(&up, i == 1 ? "HTTP/1.1 200 OK\r\nContent-Length: 17\r\n\r\n" : ANSWER);
+		one_answer("200", i == 1 ? "Content-Length: 17\r\n" : "{\"model\":\"inner\"}");
+		strbuf_clear(&up.in);
+	}
+	/* Nothing is put into a stream whose meaning is not known. */
+	post_to("/upstream/z/events", "x");
+	UNTIL(net_has(&up, "\r\n\r\nx"));
+	net_send(&up, SSE_HEAD "9\r\ndata: 1\n\n\r\n");
+	UNTIL(net_has(&cl, "data: 1"));
+	net_close(&up);
+	UNTIL(net_ended(&cl));
+	assert_null(strstr(cl.in.p, "error"));
+	assert_null(strstr(cl.in.p, "0\r\n\r\n"));
+}
+
+static void
+test_upstream_other_answers(void **state)
+{
+	(void)state;
+	conf.nmodels = 2;
+	send_to("GET", "/upstream/qwen", "", "");
+	one_answer("308", "Location: /upstream/qwen/\r\n");
+	send_to("POST", "/upstream/org/zwei?a=b", "", "");
+	one_answer("308", "Location: /upstream/org/zwei/?a=b\r\n");
+	send_to("GET", "/upstream/org/x", "", "");
+	one_answer("404", "no configured model stands behind /upstream/org/x; configured: qwen, org/zwei");
+	send_to("GET", "/upstream/org%2fzwei/", "", "");
+	one_answer("400", "encoded slash");
+	net_close(&cl);
+	cl = net_connect(front);
+	/* Parts of pages wake nobody. */
+	send_to("GET", "/upstream/qwen/app.js?v=1", "", "");
+	one_answer("409", "\"code\":\"model_conflict\"");
+	info.state = ENGINE_READY;
+	swap_from = "qwen";
+	send_to("HEAD", "/upstream/qwen/app.js", "", "");
+	UNTIL(net_has(&cl, "\r\n\r\n"));
+	assert_memory_equal(cl.in.p + 9, "409", 3);
+	strbuf_clear(&cl.in);
+	swap_from = NULL;
+	assert_int_equal(ntickets, 0);
+	send_to("GET", "/upstream/qwen/app.js", "", "");
+	at_engine("GET /app.js");
+	net_send(&up, ANSWER);
+	one_answer("200", "inner");
+	/* Where the served one answers for every name, the other engine is not it. */
+	conf.route = ROUTE_LOADED;
+	current = "qwen";
+	send_to("GET", "/upstream/z/", "", "");
+	one_answer("409", "qwen is loaded and route is loaded");
+	/* The path of the engine tells the shape. */
+	verdict = (struct router_answer){.refusal = REFUSE_FAILED};
+	send_to("POST", "/upstream/qwen/v1/messages/count_tokens", "", "{}");
+	one_answer("503", "{\"type\":\"error\",\"error\":{");
+	send_to("POST", "/upstream/qwen/v1/messagesx", "", "{}");
+	one_answer("503", "{\"error\":{");
+}
+
+static void
+test_own_paths(void **state)
+{
+	static const struct {
+		const char *method, *path, *fields, *body, *asks;
+	} good[] = {
+		{"GET", "/zwei", "", "", "org/zwei"}, {"DELETE", "/zwei", "", "", "org/zwei"}, {"PUT", "/both", "", "", "qwen"},
+		{"POST", "/zwei", "", "", "org/zwei"}, {"POST", "/zwei", "", "[1,{\"model\":\"x\"}]", "org/zwei"},
+		{"POST", "/both", "", "{\"model\":\"z\"}", "z"}, {"PATCH", "/both?model=z", "", "", "z"},
+		{"POST", "/both?model=z", "", "{\"model\":\"qwen\"}", "qwen"},
+		{"POST", "/zwei", "Content-Type: text/plain\r\n", "hello", "org/zwei"},
+	};
+	static const struct {
+		const char *method, *path, *body, *status, *has;
+	} bad[] = {
+		{"GET", "/zwei?model=qwen", "", "404", "this model has no such path"},
+		{"POST", "/extra", "{\"model\":\"z\"}", "404", "this model has no such path"},
+		{"POST", "/zwei", "{\"model\":\"z\",\"model\":\"y\"}", "400", "model is given twice"},
+		{"POST", "/zwei", "{\"model\":\"z\"", "400", "ends too early"},
+		{"POST", "/zwei", "\xef\xbb\xbf{\"model\":\"z\"}", "400", "bad_request"},
+	};
+
+	(void)state;
+	conf.nmodels = 2;
+	target.keep_alive = false;
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		char line[80];
+
+		send_to(good[i].method, good[i].path, good[i].fields, good[i].body);
+		snprintf(line, sizeof(line), "%s %s HTTP/1.1\r\n", good[i].method, good[i].path);
+		at_engine(line);
+		UNTIL(net_has(&up, good[i].body));
+		assert_streq(asked, good[i].asks);
+		net_send(&up, ANSWER);
+		one_answer("200", "\r\n\r\n");
+	}
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		send_to(bad[i].method, bad[i].path, "", bad[i].body);
+		one_answer(bad[i].status, bad[i].has);
+	}
+	assert_int_equal(nuntimed, 0);
+	/* The served model answers for all names, but not for paths that it has not. */
+	conf.route = ROUTE_LOADED;
+	conf.nmodels = 2;
+	send_to("POST", "/extra", "", "{\"model\":\"z\"}");
+	one_answer("404", "\"mai\":{\"model\":\"org/zwei\"}");
+	assert_int_equal(ntickets, 0);
+}
+
+/* No type of content makes a body pass unread where JSON is due. */
+static void
+test_json_by_any_type(void **state)
+{
+	static const char *const types[] = {"application/octet-stream", "audio/wav", "multipart/form-data; boundary=x", "text/plain"};
+
+	(void)state;
+	qwen.upstream_model = (char[]){"own"};
+	target.keep_alive = false;
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+		char fields[100];
+
+		snprintf(fields, sizeof(fields), "Content-Type: %s\r\n", types[i]);
+		send_to("POST", "/v1/chat/completions", fields, "{\"model\":\"evil\"}");
+		at_engine("{\"model\":\"own\"}");
+		assert_streq(asked, "evil");
+		net_send(&up, ANSWER);
+		one_answer("200", "{\"model\":\"evil\"}");
+	}
+	send_to("POST", "/v1/audio/transcriptions", "Content-Type: multipart/form-data; boundary=x; boundary=y\r\n", "--x--");
+	one_answer("400", "no usable boundary");
+	send_to("POST", "/v1/audio/speech", "Content-Type: application/octet-stream\r\n", "\x01\x02");
+	at_engine("\r\n\r\n\x01\x02");
+	net_send(&up, ANSWER);
+	one_answer("200", "\r\n\r\n");
+}
+
+static void
+test_methods(void **state)
+{
+	static const struct {
+		const char *method, *path, *allow;
+	} cases[] = {
+		{"GET", "/v1/responses", "Allow: POST\r\n"}, {"DELETE", "/v1/images/generations", "Allow: POST\r\n"},
+		{"PUT", "/props?model=qwen", "Allow: GET, HEAD, POST\r\n"}, {"OPTIONS", "/v1/embeddings", "Allow: POST\r\n"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		send_to(cases[i].method, cases[i].path, "", "");
+		one_answer("405", cases[i].allow);
+	}
+	send_to("GET", "/v1/audio/voices", "", "");
+	at_engine("GET /v1/audio/voices ");
+	net_send(&up, ANSWER);
+	one_answer("200", "\r\n\r\n");
+	/* Where a model names it, also the others. */
+	extra[0] = (char[]){"/v1/responses"};
+	send_to("GET", "/v1/responses", "", "");
+	UNTIL(net_has(&up, "GET /v1/responses "));
+	net_send(&up, ANSWER);
+	one_answer("200", "\r\n\r\n");
+	extra[0] = (char[]){"/extra"};
+}
+
+/* Tunnels -------------------------------------------------------------------------------------------------------- */
+
+#define WS_REQUEST "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: k\r\nOrigin: http://mai\r\n"
+#define WS_ANSWER "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n" \
+    "Sec-WebSocket-Accept: a\r\n\r\n"
+
+static void
+tunnel(const char *early)
+{
+	send_to("GET", "/upstream/qwen/ws", WS_REQUEST, early);
+	at_engine("Connection: Upgrade\r\nUpgrade: websocket\r\n");
+	assert_non_null(strstr(up.in.p, "GET /ws HTTP/1.1\r\n"));
+	assert_non_null(strstr(up.in.p, "Sec-WebSocket-Key: k\r\n"));
+	assert_null(strstr(up.in.p, "Origin"));
+	strbuf_clear(&up.in);
+	net_send(&up, WS_ANSWER);
+	UNTIL(net_has(&cl, "\r\n\r\n"));
+	assert_memory_equal(cl.in.p, "HTTP/1.1 101 Switching Protocols\r\n", 34);
+	assert_non_null(strstr(cl.in.p, "Connection: Upgrade\r\nUpgrade: websocket\r\n"));
+	assert_non_null(strstr(cl.in.p, "Sec-WebSocket-Accept: a\r\n"));
+	assert_non_null(strstr(cl.in.p, "X-Mai-Model: qwen\r\n"));
+	strbuf_clear(&cl.in);
+}
+
+static uint64_t row_in, row_out;
+
+static void
+see_tunnel(void *arg, const struct proxy_row *row)
+{
+	(void)arg;
+	row_id = row->id;
+	row_phase = row->phase;
+	row_in = row->bytes_in;
+	row_out = row->bytes_out;
+}
+
+static void
+test_tunnel(void **state)
+{
+	(void)state;
+	tunnel("");
+	net_send(&cl, "from the client");
+	UNTIL(net_has(&up, "from the client"));
+	net_send(&up, "{\"model\":\"inner\"}");
+	UNTIL(net_has(&cl, "{\"model\":\"inner\"}"));
+	proxy_each(proxy, see_tunnel, NULL);
+	assert_int_equal(row_phase, REQ_GENERATING);
+	assert_int_equal(row_in, 15);
+	assert_int_equal(row_out, 17);
+	assert_int_equal(nuntimed, 1);
+	assert_int_equal(ntickets, 1);
+	net_send(&up, "bye");
+	net_close(&up);
+	UNTIL(net_ended(&cl));
+	assert_streq(cl.in.p, "{\"model\":\"inner\"}bye");
+	assert_false(cl.reset);
+	assert_int_equal(ntickets, 0);
+	assert_non_null(strstr(access_line(), " GET /upstream/qwen/ws 101 "));
+	assert_int_equal(last_level, ' ');
+	assert_int_equal(nsuspects, 0);
+}
+
+static void
+test_tunnel_client_leaves(void **state)
+{
+	(void)state;
+	tunnel("");
+	net_send(&cl, "last");
+	shutdown(cl.fd, SHUT_WR);
+	UNTIL(net_ended(&up));
+	assert_streq(up.in.p, "last");
+	assert_int_equal(ntickets, 0);
+	assert_non_null(strstr(access_line(), " 101 "));
+}
+
+/* Bytes that come too early wait for the 101; without one they are nobody's. */
+static void
+test_tunnel_early(void **state)
+{
+	static const char evil[] = "GET /upstream/qwen/evil HTTP/1.1\r\nHost: mai\r\n\r\n";
+
+	(void)state;
+	send_to("GET", "/upstream/qwen/ws", WS_REQUEST, "");
+	net_send(&cl, evil);
+	at_engine("Upgrade: websocket\r\n");
+	for (int i = 0; i < 5; i++)
+		loop_once(loop, 1);
+	assert_null(strstr(up.in.p, "evil"));
+	strbuf_clear(&up.in);
+	net_send(&up, WS_ANSWER);
+	UNTIL(net_has(&up, evil));
+	assert_int_equal(ntickets, 1);
+	net_close(&up);
+	UNTIL(net_ended(&cl));
+	net_close(&cl);
+	cl = net_connect(front);
+	send_to("GET", "/upstream/qwen/ws", WS_REQUEST, "");
+	net_send(&cl, evil);
+	at_engine("Upgrade: websocket\r\n");
+	net_send(&up, "HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno");
+	UNTIL(net_ended(&cl));
+	assert_non_null(strstr(cl.in.p, "HTTP/1.1 403 "));
+	assert_non_null(strstr(cl.in.p, "Connection: close\r\n"));
+	assert_non_null(strstr(cl.in.p, "\r\n\r\nno"));
+	assert_null(strstr(up.in.p, "evil"));
+	assert_int_equal(ntickets, 0);
+}
+
+static void
+test_tunnel_not_asked(void **state)
+{
+	(void)state;
+	send_to("GET", "/upstream/qwen/x", "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAA\r\n", "");
+	at_engine("\r\n\r\n");
+	assert_null(strstr(up.in.p, "pgrade"));
+	assert_null(strstr(up.in.p, "ettings"));
+	net_send(&up, "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n");
+	one_answer("502", "malformed");
+	/* Inference paths have no upgrades. */
+	send_to("POST", "/v1/chat/completions", WS_REQUEST, "{}");
+	at_engine("\r\n\r\n{}");
+	assert_null(strstr(up.in.p, "ebsocket"));
+	net_send(&up, ANSWER);
+	one_answer("200", "\r\n\r\n");
+	/* Another protocol than the one that was asked for. */
+	send_to("GET", "/upstream/qwen/x", WS_REQUEST, "");
+	strbuf_clear(&up.in);
+	UNTIL(net_has(&up, "Upgrade: websocket\r\n"));
+	net_send(&up, "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: other\r\n\r\n");
+	one_answer("502", "nobody asked for");
+	UNTIL(net_ended(&up));
+}
+
+/* Both ways, whoever does not read holds back the other side, and no more than a little is kept. */
+static void
+test_tunnel_back_pressure(void **state)
+{
+	static char block[65536];
+	struct net_peer *pair[2][2] = {{&up, &cl}, {&cl, &up}};
+
+	(void)state;
+	tunnel("");
+	memset(block, 'b', sizeof(block));
+	for (int i = 0; i < 2; i++) {
+		struct net_peer *from = pair[i][0], *to = pair[i][1];
+		size_t sent = 0, had = to->in.len, still = 0;
+
+		while (still < 200) {
+			ssize_t k = send(from->fd, block, sizeof(block), MSG_NOSIGNAL);
+
+			still = k > 0 ? 0 : still + 1;
+			sent += k > 0 ? (size_t)k : 0;
+			assert_true(sent < 64u << 20);
+			loop_once(loop, 0);
+		}
+		assert_true(sent > 300000);
+		UNTIL((net_read(to), to->in.len == had + sent));
+	}
+	proxy_each(proxy, see_tunnel, NULL);
+	assert_int_equal(row_in, up.in.len);
+	assert_int_equal(row_out, cl.in.len);
+}
+
+static void
+test_tunnel_is_stopped(void **state)
+{
+	struct proxy_totals sum;
+
+	(void)state;
+	tunnel("");
+	engine_event(ENGINE_STOPPING, REASON_USER);
+	UNTIL(net_ended(&cl) && net_ended(&up));
+	assert_int_equal(ntickets, 0);
+	proxy_totals(proxy, &sum);
+	assert_int_equal(sum.done, 1);
+	net_close(&cl);
+	cl = net_connect(front);
+	tunnel("");
+	proxy_each(proxy, see_tunnel, NULL);
+	assert_true(proxy_cancel(proxy, row_id));
+	UNTIL(net_ended(&cl) && net_ended(&up));
+	assert_null(strstr(strbuf_str(&cl.in), "cancelled"));
+}
+
+static void
+drain_event(enum engine_state from, enum engine_state to)
+{
+	const struct bus_event e = {.kind = BUS_ENGINE, .model = "qwen", .from = from, .to = to, .reason = REASON_SWAP};
+
+	bus_publish(bus, &e);
+}
+
+/* A drain that waits for requests as long as they take does not wait for a tunnel longer than drainTimeout. */
+static void
+test_tunnel_drains(void **state)
+{
+	uint64_t t0;
+
+	(void)state;
+	qwen.drain_timeout = 50;
+	tunnel("");
+	drain_event(ENGINE_READY, ENGINE_DRAINING);
+	drain_event(ENGINE_DRAINING, ENGINE_READY);	/* it goes on */
+	t0 = clock_ms();
+	while (clock_ms() - t0 < 120)
+		loop_once(loop, 10);
+	net_send(&cl, "still");
+	UNTIL(net_has(&up, "still"));
+	t0 = clock_ms();
+	drain_event(ENGINE_READY, ENGINE_DRAINING);
+	net_send(&cl, " there");
+	UNTIL(net_has(&up, "still there"));
+	UNTIL(net_ended(&cl) && net_ended(&up));
+	assert_true(clock_ms() - t0 >= 49);
+	assert_int_equal(ntickets, 0);
+	/* One that begins while its engine drains, too. */
+	net_close(&cl);
+	cl = net_connect(front);
+	info.state = ENGINE_DRAINING;
+	tunnel("");
+	UNTIL(net_ended(&cl) && net_ended(&up));
+}
+
+/* The engine dies before it answered: the next one may have the upgrade. */
+static void
+test_tunnel_after_a_crash(void **state)
+{
+	(void)state;
+	send_to("GET", "/upstream/qwen/ws", WS_REQUEST, "");
+	at_engine("Upgrade: websocket\r\n");
+	net_close(&up);
+	loop_once(loop, 2);
+	engine_event(ENGINE_BACKOFF, REASON_CRASH);
+	UNTIL(nrequeues == 1);
+	serve_waiter();
+	at_engine("Upgrade: websocket\r\n");
+	net_send(&up, WS_ANSWER);
+	UNTIL(net_has(&cl, "HTTP/1.1 101 "));
+	strbuf_clear(&up.in);
+	net_send(&cl, "hi");
+	UNTIL(net_has(&up, "hi"));
+	proxy_free(&proxy);
+	UNTIL(net_ended(&up) && net_ended(&cl));
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int
@@ -863,7 +1401,10 @@ main(void)
 		T(test_bad_requests), T(test_other_ways_to_name), T(test_too_large), T(test_body_memory),
 		T(test_no_answer), T(test_crash_is_invisible_once), T(test_stopped_meanwhile), T(test_malformed),
 		T(test_death_mid_stream), T(test_json_cut), T(test_close_delimited), T(test_slow_reader),
-		T(test_rows_and_cancel), T(test_ends_with_work),
+		T(test_rows_and_cancel), T(test_ends_with_work), T(test_upstream_inference), T(test_upstream_raw),
+		T(test_upstream_other_answers), T(test_own_paths), T(test_json_by_any_type), T(test_methods), T(test_tunnel),
+		T(test_tunnel_client_leaves), T(test_tunnel_early), T(test_tunnel_not_asked), T(test_tunnel_back_pressure),
+		T(test_tunnel_is_stopped), T(test_tunnel_drains), T(test_tunnel_after_a_crash),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
