@@ -18,8 +18,8 @@ spelled(const char *name, const char *p, size_t n)
 		if (i >= n)
 			return 0;
 		c = (unsigned char)p[i];
-		if (c == '%' && n - i >= 3) {
-			int hi = text_hex(p[i + 1]), lo = text_hex(p[i + 2]);
+		if (c == '%') {
+			int hi = n - i < 3 ? -1 : text_hex(p[i + 1]), lo = n - i < 3 ? -1 : text_hex(p[i + 2]);
 
 			c = hi < 0 || lo < 0 ? -1 : hi << 4 | lo;
 			if (c == '/')

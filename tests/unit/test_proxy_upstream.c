@@ -7,7 +7,7 @@
 
 #define S(s) ((char[]){s})
 
-static char *names_a[] = {S("alias"), S("org/a b"), NULL}, *names_b[] = {S("x%y"), NULL};
+static char *names_a[] = {S("alias"), S("org/a b"), NULL}, *names_b[] = {S("x%y"), S("z%"), NULL};
 static struct conf_model a = {.id = S("org/a"), .aliases = names_a}, b = {.id = S("org"), .aliases = names_b},
     c = {.id = S("org/a/deep")};
 static struct conf_model *list[] = {&a, &b, &c};
@@ -43,6 +43,7 @@ test_split(void **state)
 		{"/upstream/org%2fa/x", UPSTREAM_UNKNOWN, NULL, NULL, NULL},
 		{"/upstream/x%25y/z", UPSTREAM_PATH, "org", "x%y", "/z"},
 		{"/upstream/x%y/z", UPSTREAM_UNKNOWN, NULL, NULL, NULL},
+		{"/upstream/z%25", UPSTREAM_BARE, "org", "z%", ""}, {"/upstream/z%", UPSTREAM_UNKNOWN, NULL, NULL, NULL},
 		{"/upstream/org%", UPSTREAM_UNKNOWN, NULL, NULL, NULL},
 		{"/upstream/org%00/x", UPSTREAM_UNKNOWN, NULL, NULL, NULL},
 		{"/upstream/or", UPSTREAM_UNKNOWN, NULL, NULL, NULL},
