@@ -261,6 +261,8 @@ complete(struct fake_conn *c, uint64_t now)
 {
 	if (fake.crash_on_request > 0 && fake_stats.completions >= (unsigned long)fake.crash_on_request)
 		fake_die();
+	if (fake_upgrade(c))
+		return;
 	if (fake.zombie) {
 		reply(c, 404, "{\"error\": \"generation thread died\"}");
 	} else if (c->a.refuse) {
@@ -352,7 +354,7 @@ fake_answer(struct fake_conn *c, uint64_t now)
 	c->body_sent = 0;
 	c->after = 0;
 	read_switches(c);
-	c->completion = (strcmp(c->method, "POST") == 0 || (c->a.any && !health)) && !own;
+	c->completion = !own && !health && (strcmp(c->method, "POST") == 0 || c->a.any || c->a.ws || c->a.upgrade != NULL);
 	c->phase = CONN_WAIT;
 	c->due = now + (uint64_t)(health ? fake.slow_health : own ? 0 : c->completion ? c->a.delay : 0);
 	if (!own)
@@ -362,8 +364,6 @@ fake_answer(struct fake_conn *c, uint64_t now)
 		fake_record("request", "\"method\":\"%s\",\"path\":\"%s\",\"body\":%zu,\"reused\":%s", c->method, c->path,
 		    c->body_len, c->served > 0 ? "true" : "false");
 	}
-	if (!own && fake_upgrade(c))
-		return;
 	if (fake.drop_reused && c->served > 0 && c->completion) {
 		c->after = 'c';
 		c->phase = CONN_FLUSH;

@@ -8,6 +8,7 @@ INTEGRATION = \
 	tests/integration/lib/mai.py \
 	tests/integration/lib/proc.py \
 	tests/integration/lib/world.py \
+	tests/integration/lib/ws.py \
 	tests/integration/test_api.py \
 	tests/integration/test_backoff.py \
 	tests/integration/test_cli.py \
@@ -24,10 +25,13 @@ INTEGRATION = \
 	tests/integration/test_queue.py \
 	tests/integration/test_ready.py \
 	tests/integration/test_relay.py \
+	tests/integration/test_routing.py \
 	tests/integration/test_security.py \
 	tests/integration/test_seed_api.py \
 	tests/integration/test_swap.py \
-	tests/integration/test_transducer.py
+	tests/integration/test_transducer.py \
+	tests/integration/test_upstream.py \
+	tests/integration/test_websocket.py
 
 EXTRA_DIST += $(INTEGRATION) tests/requirements.txt tests/setup-venv tests/run-pytest
 

@@ -38,7 +38,8 @@ class WebSocket(Raw):
 
     def __init__(self, port, path, headers=(), fake="ws", early=b"", **kw):
         super().__init__(port, **kw)
-        data, key = handshake(path, list(headers) + ([("X-Fake", fake)] if fake else []))
+        data, key = handshake(path, list(headers) + ([("X-Fake", fake)] if fake else []),
+                              host=f"127.0.0.1:{port}")
         self.send(data + early)
         status, fields = self.head()
         self.status, self.headers = status, {k.lower(): v for k, v in fields}
