@@ -17,7 +17,8 @@ struct ticket {
 	void *arg;
 };
 
-static char *extra[] = {(char[]){"/extra"}, (char[]){"/both"}, NULL}, *extra2[] = {(char[]){"/zwei"}, (char[]){"/both"}, NULL};
+static char own[] = "own", slash_extra[] = "/extra";
+static char *extra[] = {slash_extra, (char[]){"/both"}, NULL}, *extra2[] = {(char[]){"/zwei"}, (char[]){"/both"}, NULL};
 static char *aliases2[] = {(char[]){"z"}, NULL};
 static struct conf_model qwen = {.id = (char[]){"qwen"}, .extra_paths = extra};
 static struct conf_model zwei = {.id = (char[]){"org/zwei"}, .aliases = aliases2, .extra_paths = extra2};
@@ -258,6 +259,7 @@ setup(void **state)
 	ntickets = nsuspects = nrequeues = waited = nrequests_seen = nuntimed = 0;
 	current = swap_from = NULL;
 	zwei.upstream_model = NULL;
+	extra[0] = slash_extra;
 	zwei.drain_timeout = qwen.drain_timeout = 30000;
 	info.state = ENGINE_BACKOFF;
 	last_access[0] = '\0';
@@ -915,7 +917,7 @@ test_upstream_inference(void **state)
 {
 	(void)state;
 	conf.nmodels = 2;
-	zwei.upstream_model = (char[]){"own"};
+	zwei.upstream_model = own;
 	conf.fill_defaults = true;
 	post_to("/upstream/org/zwei/v1/chat/completions?a=b", "{\"model\":\"mine\"}");
 	at_engine("\r\n\r\n{\"model\":\"own\"}");
@@ -963,7 +965,7 @@ test_upstream_raw(void **state)
 
 	(void)state;
 	conf.nmodels = 2;
-	zwei.upstream_model = (char[]){"own"};
+	zwei.upstream_model = own;
 	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++) {
 		char line[80];
 
@@ -1097,7 +1099,7 @@ test_json_by_any_type(void **state)
 	static const char *const types[] = {"application/octet-stream", "audio/wav", "multipart/form-data; boundary=x", "text/plain"};
 
 	(void)state;
-	qwen.upstream_model = (char[]){"own"};
+	qwen.upstream_model = own;
 	target.keep_alive = false;
 	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
 		char fields[100];
@@ -1120,6 +1122,7 @@ test_json_by_any_type(void **state)
 static void
 test_methods(void **state)
 {
+	static char responses[] = "/v1/responses";
 	static const struct {
 		const char *method, *path, *allow;
 	} cases[] = {
@@ -1137,12 +1140,11 @@ test_methods(void **state)
 	net_send(&up, ANSWER);
 	one_answer("200", "\r\n\r\n");
 	/* Where a model names it, also the others. */
-	extra[0] = (char[]){"/v1/responses"};
+	extra[0] = responses;
 	send_to("GET", "/v1/responses", "", "");
 	UNTIL(net_has(&up, "GET /v1/responses "));
 	net_send(&up, ANSWER);
 	one_answer("200", "\r\n\r\n");
-	extra[0] = (char[]){"/extra"};
 }
 
 /* Tunnels -------------------------------------------------------------------------------------------------------- */
