@@ -78,7 +78,7 @@ count(struct txn *t, int status)
 	metrics_add(m, requests_total, code_labels(pm, status, tmp, sizeof(tmp)), 1);
 	if (t->waited_ms != 0)
 		metrics_observe(m, queue_seconds, pm->labels, (double)t->waited_ms / 1000);
-	if (t->first_byte_at != 0)
+	if (t->first_byte_at != 0 && !t->raw)
 		metrics_observe(m, first_byte_seconds, pm->labels, (double)(t->first_byte_at - t->since) / 1000);
 	if (t->cut)
 		metrics_add(m, truncated_total, pm->labels, 1);

@@ -130,7 +130,7 @@ txn_cut(struct txn *t, const struct proxy_fault *f)
 {
 	struct strbuf b = STRBUF_INIT;
 
-	t->cut = true;
+	t->cut = !t->tunnel;	/* which has no end mark */
 	if (t->rewriting)
 		proxy_rewrite_end(&t->rewrite);
 	if (t->sse && t->req != NULL) {

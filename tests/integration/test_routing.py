@@ -229,11 +229,12 @@ def test_own_paths_by_name_by_owner_or_by_what_is_loaded(both):
 
 def test_own_paths_are_nobody_elses(both):
     both.post("/load", {"model": "a"}, timeout=20)
+    starts = both.records["b"].count("start")
     for call in (lambda: both.post("/slots", {"model": "b"}), lambda: both.get("/slots?model=b"), lambda: both.get("/lora-adapters?model=gpt-4o")):
         r = call()
         assert r.status == 404 and r.json["error"]["code"] == "not_found", r
     assert both.get("/slots?model=zzz").json["error"]["code"] == "model_not_found"
-    assert both.status()["current_model"] == "a", "nothing was loaded to find that out"
+    assert both.status()["current_model"] == "a" and both.records["b"].count("start") == starts, "nothing was loaded to find that out"
 
 
 def test_own_paths_of_several_none_of_which_is_current(mai):

@@ -318,6 +318,7 @@ def test_access_line_metrics_and_events(one):
     assert " GET /upstream/nobody/x 404 " in lines
     text = one.get("/metrics").body.decode()
     assert 'mai_requests_total{model="m",code="200"} 1' in text
+    assert not [x for x in text.splitlines() if x.startswith("mai_first_byte_seconds") and 'model="m"' in x], "that is about inference"
 
 
 def test_cut_answers_never_look_complete(one):

@@ -1322,6 +1322,7 @@ test_tunnel_is_stopped(void **state)
 	assert_int_equal(ntickets, 0);
 	proxy_totals(proxy, &sum);
 	assert_int_equal(sum.done, 1);
+	assert_int_equal(sum.truncated, 0);
 	net_close(&cl);
 	cl = net_connect(front);
 	tunnel("");
