@@ -19,5 +19,7 @@ struct proxy_header_info {
 };
 /* The fields that go to the client: a block as http_reply_start takes it. Tells whether it is an event stream. */
 bool proxy_header_answer(struct strbuf *out, const struct http_head *h, const struct proxy_header_info *i);
+/* The same for a stream that begins before the engine's answer is here. */
+void proxy_header_stream(struct strbuf *out, const struct proxy_header_info *i);
 
 #endif

@@ -74,9 +74,13 @@ txn_fail(struct txn *t, int status, const struct proxy_fault *f)
 	struct http_req *req = t->req;
 	struct strbuf extra = STRBUF_INIT;
 
+	if (req != NULL && t->opened)
+		txn_error_event(t, status, f);
 	note_end(t, status);
 	t->req = NULL;
-	if (req != NULL) {
+	if (req != NULL && t->opened) {
+		http_reply_abort(req);
+	} else if (req != NULL) {
 		if (t->pm != NULL)
 			http_put_field(&extra, "X-Mai-Model", t->pm->id);
 		http_put_field(&extra, "X-Request-Id", t->rid);
@@ -218,7 +222,9 @@ submit(struct txn *t)
 	t->ticket = router_submit(t->p->o.router, t->name[0] != '\0' ? t->name : NULL, on_answer, t, &now, &waits);
 	if (waits) {
 		guess_model(t);
+		t->queued_at = clock_ms();
 		note_phase(t, REQ_QUEUED);
+		hold_begin(t);
 	} else if (t->ticket == NULL) {
 		refused(t, &now);
 	} else {
@@ -461,7 +467,7 @@ txn_begin(struct proxy *p, struct http_req *req, const struct proxy_path *path)
 	t->id = ++p->next_id;
 	t->since = http_req_since(req);
 	t->json = is_json(h);
-	proxy_usage_init(&t->usage, false);
+	proxy_usage_init(&t->usage, false, path->ends);
 	timer_init(&t->timer, p->o.loop, on_timer, t);
 	t->prev = p->last;
 	if (p->last != NULL)
