@@ -288,14 +288,15 @@ on_end(void *arg)
 static void
 broke(struct txn *t)
 {
-	if (!t->sse) {
+	/* Where nothing can be said, there is nothing to wait for. */
+	if (!t->sse && !t->opened) {
 		txn_suspect(t);
 		txn_cut_by_engine(t);
 		return;
 	}
 	proxy_usage_end(&t->usage);
 	/* Only the end of its framing is missing. */
-	if (t->usage.done) {
+	if (t->sse && t->usage.done) {
 		txn_complete(t);
 		return;
 	}
