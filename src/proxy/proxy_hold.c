@@ -12,6 +12,7 @@
 
 #define SOON 20			/* ms: who is due within them is served in the same turn */
 #define MIDST_WAIT 250		/* ms to wait for the end of an event that the engine is in the midst of */
+#define SUSPECT_TIME 60000	/* ms after which nothing came of a suspicion */
 
 static void
 on_look(void *arg)
@@ -42,7 +43,7 @@ hold_arm(struct txn *t)
 static bool
 can_hold(const struct txn *t)
 {
-	return t->scan.stream && t->req != NULL &&
+	return t->scan.stream && t->req != NULL && t->pm != NULL &&
 	    (t->path->ends == ENDS_DONE || t->path->ends == ENDS_MESSAGE || t->path->ends == ENDS_RESPONSE);
 }
 
@@ -202,7 +203,7 @@ alive(struct txn *t)
 	i = engine_info(row.engine);
 	if (t->xfer == NULL)
 		return i->state != ENGINE_FAILED;
-	if (t->pm->suspect_at != 0 && i->check_ok_at > t->pm->suspect_at)
+	if (i->check_ok_at > t->pm->suspect_at || clock_ms() - t->pm->suspect_at > SUSPECT_TIME)
 		t->pm->suspect_at = 0;
 	return (i->state == ENGINE_READY || i->state == ENGINE_DRAINING) && t->pm->suspect_at == 0;
 }

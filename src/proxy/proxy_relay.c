@@ -118,6 +118,7 @@ on_head(void *arg, const struct http_head *h)
 	if (t->req == NULL)
 		return;
 	t->answer_due = 0;
+	router_progress(t->ticket);
 	t->status = h->status;
 	strbuf_clear(&t->fields);
 	t->sse = proxy_header_answer(&t->fields, h, &info);
@@ -298,6 +299,11 @@ broke(struct txn *t)
 	/* Only the end of its framing is missing. */
 	if (t->sse && t->usage.done) {
 		txn_complete(t);
+		return;
+	}
+	/* What went wrong the engine has said itself. */
+	if (t->sse && t->usage.error) {
+		txn_finish(t, true);
 		return;
 	}
 	http_reply_flush(t->req);

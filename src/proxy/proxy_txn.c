@@ -201,14 +201,18 @@ on_answer(void *arg, const struct router_answer *a)
 		txn_forward(t, a);
 }
 
-/* A guess for those who look on while it waits. */
+/* A guess for those who look on while it waits, by the router's rules. */
 static void
 guess_model(struct txn *t)
 {
 	struct router *r = t->p->o.router;
-	const struct conf_model *m = t->name[0] != '\0' ? conf_find(router_conf(r), t->name) : NULL;
-	const char *id = m != NULL ? m->id : router_last(r);
+	const struct conf *c = router_conf(r);
+	const struct conf_model *m = t->name[0] != '\0' ? conf_find(c, t->name) : NULL;
+	const char *id;
 
+	if (m == NULL && t->name[0] != '\0' && c->route != ROUTE_LOADED && c->fallback_model != NULL)
+		m = conf_find(c, c->fallback_model);
+	id = m != NULL && (c->route != ROUTE_LOADED || router_current(r) == NULL) ? m->id : router_last(r);
 	if (id != NULL)
 		t->pm = proxy_model_get(t->p, id);
 }

@@ -16,7 +16,7 @@ struct ticket *newest;
 struct router_answer verdict;
 bool must_wait, grant_requeue;
 int ntickets, nsuspects, nrequeues, nprogress, waited, place;
-const char *swap_from, *swap_to;
+const char *swap_from, *swap_to, *last_model;
 char asked[300];
 struct engine_exit last_exit = {.valid = true, .text = "exit status 1", .cause = "out of luck"};
 struct engine_info info;
@@ -51,10 +51,16 @@ router_conf(const struct router *r)
 }
 
 const char *
+router_current(const struct router *r)
+{
+	return router_last(r);
+}
+
+const char *
 router_last(const struct router *r)
 {
 	(void)r;
-	return "qwen";
+	return last_model;
 }
 
 static void
@@ -237,6 +243,7 @@ setup(void **state)
 	ntickets = nsuspects = nrequeues = nprogress = waited = nrequests_seen = 0;
 	place = 1;
 	swap_from = swap_to = NULL;
+	last_model = "qwen";
 	info = (struct engine_info){.state = ENGINE_BACKOFF, .last_exit = &last_exit, .attempt = 2, .progress = -1};
 	qwen.send_loading_state = false;
 	qwen.first_byte_timeout = 0;

@@ -27,6 +27,7 @@ extern int waited;			/* ms, of a grant */
 extern struct engine_info info;
 extern struct engine_exit last_exit;
 extern const char *swap_from, *swap_to;	/* NULL: no swap */
+extern const char *last_model;		/* the served one, or the last */
 extern int place;			/* in the queue */
 /* what was asked of them */
 extern struct ticket *newest;

@@ -264,18 +264,26 @@ test_nothing_when_dead(void **state)
 	/* It behaves as if dead towards somebody else. */
 	proxy->models->suspect_at = ms;
 	info.check_ok_at = ms;
-	for (int i = 0; i < 10; i++)
+	for (int i = 0; i < 5; i++)
 		pass(10000);
 	assert_int_equal(net_count(&cl, "mai:"), 1);
+	/* Without any check it is forgotten in the end. */
+	ms += 61000;
+	clock_fake(ms, ms);
+	pass(0);
+	assert_int_equal(net_count(&cl, "mai:"), 2);
+	proxy->models->suspect_at = ms;
+	pass(10000);
+	assert_int_equal(net_count(&cl, "mai:"), 2);
 	/* A check of its health was good. */
 	info.check_ok_at = ms;
 	pass(1000);
-	assert_int_equal(net_count(&cl, "mai:"), 2);
+	assert_int_equal(net_count(&cl, "mai:"), 3);
 	/* It was declared dead. */
 	info.state = ENGINE_BACKOFF;
 	for (int i = 0; i < 10; i++)
 		pass(10000);
-	assert_int_equal(net_count(&cl, "mai:"), 2);
+	assert_int_equal(net_count(&cl, "mai:"), 3);
 	/* Not so for those who wait for its restart. */
 	must_wait = true;
 	again();
