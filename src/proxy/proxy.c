@@ -12,13 +12,13 @@
 #include "proxy/proxy_upstream.h"
 
 static const struct proxy_path paths[] = {
-	{.path = "/v1/chat/completions", .api = "chat", .chat = true, .done = true},
-	{.path = "/chat/completions", .api = "chat", .chat = true, .done = true},
-	{.path = "/v1/completions", .api = "text", .done = true},
-	{.path = "/completion", .api = "text"},
-	{.path = "/infill", .api = "text"},
-	{.path = "/v1/responses", .api = "responses"},
-	{.path = "/v1/messages", .api = "messages"},
+	{.path = "/v1/chat/completions", .api = "chat", .chat = true, .ends = ENDS_DONE},
+	{.path = "/chat/completions", .api = "chat", .chat = true, .ends = ENDS_DONE},
+	{.path = "/v1/completions", .api = "text", .ends = ENDS_DONE},
+	{.path = "/completion", .api = "text", .ends = ENDS_STOP},
+	{.path = "/infill", .api = "text", .ends = ENDS_STOP},
+	{.path = "/v1/responses", .api = "responses", .ends = ENDS_RESPONSE},
+	{.path = "/v1/messages", .api = "messages", .ends = ENDS_MESSAGE},
 	{.path = "/v1/messages/count_tokens", .api = "messages"},
 	{.path = "/v1/embeddings", .api = "embed"},
 	{.path = "/v1/rerank", .api = "rerank"},
@@ -95,10 +95,12 @@ on_engine(void *arg, const struct bus_event *e)
 	struct proxy_model *m;
 
 	tunnel_engine(p, e);
-	if (e->model == NULL || (e->from != ENGINE_READY && e->from != ENGINE_DRAINING) || e->to == ENGINE_READY ||
-	    e->to == ENGINE_DRAINING)
+	if (e->model == NULL || e->from == e->to)
 		return;
 	m = proxy_model_get(p, e->model);
+	m->suspect_at = 0;
+	if ((e->from != ENGINE_READY && e->from != ENGINE_DRAINING) || e->to == ENGINE_READY || e->to == ENGINE_DRAINING)
+		return;
 	m->down_at = clock_ms();
 	m->down_reason = e->reason;
 	/* Not from inside the event: the router is in the middle of its own work. */
@@ -121,6 +123,7 @@ proxy_new(const struct proxy_opts *o)
 	if (o->bus != NULL)
 		p->sub = bus_subscribe(o->bus, 1u << BUS_ENGINE, on_engine, p);
 	note_declare(o->metrics);
+	hold_init(p);
 	return p;
 }
 
@@ -139,6 +142,7 @@ proxy_free(struct proxy **pp)
 			txn_fail(p->first, 503, &f);
 	}
 	bus_unsubscribe(&p->sub);
+	timer_stop(&p->look);
 	strbuf_fini(&p->line);
 	for (struct proxy_model *m = p->models, *next; m != NULL; m = next) {
 		next = m->next;
@@ -185,14 +189,24 @@ proxy_handle(struct proxy *p, struct http_req *req)
 		txn_begin(p, req, path);
 }
 
+/* Over the generation alone; the engine's own figure where it tells one. */
 static double
 rate(const struct txn *t, uint64_t now)
 {
-	int64_t out = t->first_byte_at != 0 ? proxy_usage_out(&t->usage) : -1;
+	int64_t out = proxy_usage_out(&t->usage);
 
-	if (out <= 1 || now <= t->first_byte_at)
+	if (t->usage.rate > 0)
+		return t->usage.rate;
+	if (t->first_token_at == 0 || out <= 1 || now <= t->first_token_at)
 		return -1;
-	return (double)out * 1000 / (double)(now - t->first_byte_at);
+	return (double)(out - 1) * 1000 / (double)(now - t->first_token_at);
+}
+
+/* In the queue it grows. */
+static uint64_t
+waited(const struct txn *t, uint64_t now)
+{
+	return t->waited_ms + (t->phase == REQ_QUEUED && now > t->queued_at ? now - t->queued_at : 0);
 }
 
 void
@@ -206,14 +220,19 @@ proxy_each(struct proxy *p, void (*fn)(void *, const struct proxy_row *), void *
 			.id = t->id, .model = t->pm != NULL ? t->pm->id : t->name, .path = path,
 			.api = t->upstream ? proxy_path_upstream.api : t->path->api, .phase = t->phase,
 			.since = t->since, .first_byte_at = t->first_byte_at,
-			.bytes_in = t->bytes_in, .bytes_out = t->bytes_out, .tokens_in = t->usage.tokens_in,
+			.bytes_in = t->bytes_in, .bytes_out = t->bytes_out, .tokens_in = proxy_usage_in(&t->usage),
 			.tokens_out = t->first_byte_at != 0 ? proxy_usage_out(&t->usage) : -1,
-			.prompt_done = -1, .prompt_total = -1, .waited_ms = t->waited_ms,
-			.tokens_per_second = rate(t, now), .stream = t->scan.stream || t->sse,
+			.tokens_cached = proxy_usage_cached(&t->usage), .prompt_done = -1, .prompt_total = -1,
+			.first_token_at = t->first_token_at, .waited_ms = waited(t, now), .tokens_per_second = rate(t, now),
+			.stream = t->scan.stream || t->sse,
 		};
 		struct http_str s = {"", 0};
 
 		next = t->next;
+		if (t->phase == REQ_PREFILL) {
+			row.prompt_done = t->usage.prompt_done;
+			row.prompt_total = t->usage.prompt_total;
+		}
 		row.client = t->req != NULL ? http_req_peer(t->req) : "-";
 		if (t->req != NULL)
 			s = http_req_url(t->req)->path;
@@ -247,14 +266,17 @@ proxy_cancel(struct proxy *p, uint64_t id)
 void
 proxy_totals(struct proxy *p, struct proxy_totals *out)
 {
-	uint64_t now = clock_ms() / 1000, sum = 0;
-
-	/* The running second is incomplete and left out. */
-	for (size_t i = 0; i < ARRAY_LEN(p->rate); i++)
-		if (p->rate[i].second < now && p->rate[i].second + PROXY_RATE_SECONDS >= now)
-			sum += p->rate[i].tokens;
 	*out = (struct proxy_totals){
 		.done = p->done, .errors = p->errors, .truncated = p->truncated, .tokens_out = p->tokens_out,
-		.tokens_per_second = (double)sum / PROXY_RATE_SECONDS,
+		.tokens_per_second = note_rate(&p->rate, clock_ms()),
 	};
+}
+
+double
+proxy_model_rate(struct proxy *p, const char *id)
+{
+	for (const struct proxy_model *m = p->models; m != NULL; m = m->next)
+		if (strcmp(m->id, id) == 0)
+			return note_rate(&m->rate, clock_ms());
+	return 0;
 }

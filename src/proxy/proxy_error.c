@@ -54,6 +54,28 @@ proxy_is_messages(struct http_str path)
 }
 
 void
+proxy_error_mai(struct jsonw *w, const struct proxy_fault *f)
+{
+	if (f->model == NULL && f->state == NULL && f->cause == NULL && f->exit == NULL && f->retry_after == 0)
+		return;
+	jw_key(w, "mai");
+	jw_obj(w);
+	if (f->state != NULL)
+		jw_kstr(w, "state", f->state);
+	if (f->model != NULL)
+		jw_kstr(w, "model", f->model);
+	if (f->cause != NULL && f->cause[0] != '\0')
+		jw_kstr(w, "cause", f->cause);
+	if (f->exit != NULL && f->exit[0] != '\0')
+		jw_kstr(w, "exit", f->exit);
+	if (f->attempt >= 0)
+		jw_kint(w, "attempt", f->attempt);
+	if (f->retry_after != 0)
+		jw_kint(w, "retry_after", f->retry_after);
+	jw_obj_end(w);
+}
+
+void
 proxy_error_json(struct strbuf *b, bool anthropic, int status, const struct proxy_fault *f)
 {
 	struct jsonw w = JSONW(b);
@@ -64,28 +86,12 @@ proxy_error_json(struct strbuf *b, bool anthropic, int status, const struct prox
 	jw_key(&w, "error");
 	jw_obj(&w);
 	jw_kstr(&w, "message", f->message);
-	jw_kstr(&w, "type", type_of(status, anthropic));
+	jw_kstr(&w, "type", f->type != NULL ? f->type : type_of(status, anthropic));
 	jw_kstr(&w, "code", f->code);
 	jw_key(&w, "param");
 	jw_null(&w);
 	jw_obj_end(&w);
-	if (f->model != NULL || f->state != NULL || f->cause != NULL || f->exit != NULL || f->retry_after != 0) {
-		jw_key(&w, "mai");
-		jw_obj(&w);
-		if (f->state != NULL)
-			jw_kstr(&w, "state", f->state);
-		if (f->model != NULL)
-			jw_kstr(&w, "model", f->model);
-		if (f->cause != NULL && f->cause[0] != '\0')
-			jw_kstr(&w, "cause", f->cause);
-		if (f->exit != NULL && f->exit[0] != '\0')
-			jw_kstr(&w, "exit", f->exit);
-		if (f->attempt >= 0)
-			jw_kint(&w, "attempt", f->attempt);
-		if (f->retry_after != 0)
-			jw_kint(&w, "retry_after", f->retry_after);
-		jw_obj_end(&w);
-	}
+	proxy_error_mai(&w, f);
 	jw_obj_end(&w);
 }
 

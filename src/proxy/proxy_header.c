@@ -160,6 +160,28 @@ proxy_header_request(struct strbuf *out, const struct http_head *h, const struct
 	strbuf_add(out, "\r\n", 2);
 }
 
+static void
+put_ours(struct strbuf *out, bool sse, const struct proxy_header_info *i)
+{
+	if (sse)
+		strbuf_puts(out, "X-Accel-Buffering: no\r\n");
+	http_put_field(out, "X-Mai-Model", i->model);
+	http_put_field(out, "X-Request-Id", i->request_id);
+	if (i->waited_ms != 0) {
+		strbuf_puts(out, "X-Queue-Ms: ");
+		strbuf_num(out, i->waited_ms);
+		strbuf_add(out, "\r\n", 2);
+	}
+}
+
+void
+proxy_header_stream(struct strbuf *out, const struct proxy_header_info *i)
+{
+	http_put_field(out, "Content-Type", i->chat ? "text/event-stream; charset=utf-8" : "text/event-stream");
+	http_put_field(out, "Cache-Control", "no-cache");
+	put_ours(out, true, i);
+}
+
 bool
 proxy_header_answer(struct strbuf *out, const struct http_head *h, const struct proxy_header_info *i)
 {
@@ -181,18 +203,9 @@ proxy_header_answer(struct strbuf *out, const struct http_head *h, const struct 
 			continue;
 		http_put_fieldn(out, f->name, f->value);
 	}
-	if (sse) {
-		if (i->chat)
-			strbuf_puts(out, "Content-Type: text/event-stream; charset=utf-8\r\n");
-		strbuf_puts(out, "X-Accel-Buffering: no\r\n");
-	}
-	http_put_field(out, "X-Mai-Model", i->model);
-	http_put_field(out, "X-Request-Id", i->request_id);
-	if (i->waited_ms != 0) {
-		strbuf_puts(out, "X-Queue-Ms: ");
-		strbuf_num(out, i->waited_ms);
-		strbuf_add(out, "\r\n", 2);
-	}
+	if (sse && i->chat)
+		strbuf_puts(out, "Content-Type: text/event-stream; charset=utf-8\r\n");
+	put_ours(out, sse, i);
 	return sse;
 }
 

@@ -25,5 +25,7 @@ bool proxy_header_answer(struct strbuf *out, const struct http_head *h, const st
 /* The same for a 101. False when it is not the answer to what was asked for. */
 bool proxy_header_switch(struct strbuf *out, const struct http_head *h, const struct proxy_header_info *i,
     struct http_str upgrade);
+/* The same for a stream that begins before the engine's answer is here. */
+void proxy_header_stream(struct strbuf *out, const struct proxy_header_info *i);
 
 #endif

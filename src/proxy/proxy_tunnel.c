@@ -158,6 +158,7 @@ tunnel_begin(struct txn *t, const struct http_head *h)
 	t->status = h->status;
 	t->begun = t->tunnel = true;
 	t->first_byte_at = clock_ms();
+	hold_end(t);
 	http_reply_start(t->req, h->status, &t->fields, HTTP_LENGTH_NONE);
 	http_req_tunnel(t->req);
 	http_reply_flush(t->req);

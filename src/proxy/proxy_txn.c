@@ -73,9 +73,13 @@ txn_fail(struct txn *t, int status, const struct proxy_fault *f)
 	struct http_req *req = t->req;
 	struct strbuf extra = STRBUF_INIT;
 
+	if (req != NULL && t->opened)
+		txn_error_event(t, status, f);
 	note_end(t, status);
 	t->req = NULL;
-	if (req != NULL) {
+	if (req != NULL && t->opened) {
+		http_reply_abort(req);
+	} else if (req != NULL) {
 		if (t->pm != NULL)
 			http_put_field(&extra, "X-Mai-Model", t->pm->id);
 		http_put_field(&extra, "X-Request-Id", t->rid);
@@ -197,15 +201,19 @@ on_answer(void *arg, const struct router_answer *a)
 		txn_forward(t, a);
 }
 
-/* A guess for those who look on while it waits. */
+/* A guess for those who look on while it waits, by the router's rules. */
 static void
 guess_model(struct txn *t)
 {
 	struct router *r = t->p->o.router;
+	const struct conf *c = router_conf(r);
 	const char *name = t->asked != NULL ? t->asked : t->name;
-	const struct conf_model *m = name[0] != '\0' ? conf_find(router_conf(r), name) : NULL;
-	const char *id = m != NULL ? m->id : router_last(r);
+	const struct conf_model *m = name[0] != '\0' ? conf_find(c, name) : NULL;
+	const char *id;
 
+	if (m == NULL && t->name[0] != '\0' && c->route != ROUTE_LOADED && c->fallback_model != NULL)
+		m = conf_find(c, c->fallback_model);
+	id = m != NULL && (c->route != ROUTE_LOADED || router_current(r) == NULL) ? m->id : router_last(r);
 	if (id != NULL)
 		t->pm = proxy_model_get(t->p, id);
 }
@@ -222,7 +230,9 @@ txn_submit(struct txn *t)
 		router_untimed(t->ticket);
 	if (waits) {
 		guess_model(t);
+		t->queued_at = clock_ms();
 		note_phase(t, REQ_QUEUED);
+		hold_begin(t);
 	} else if (t->ticket == NULL) {
 		refused(t, &now);
 	} else {
@@ -373,7 +383,7 @@ txn_begin(struct proxy *p, struct http_req *req, const struct proxy_path *path)
 	t->path = path;
 	t->id = ++p->next_id;
 	t->since = http_req_since(req);
-	proxy_usage_init(&t->usage, false);
+	proxy_usage_init(&t->usage, false, path->ends);
 	timer_init(&t->timer, p->o.loop, on_timer, t);
 	t->prev = p->last;
 	if (p->last != NULL)

@@ -176,68 +176,91 @@ echo(struct fake_conn *c)
 }
 
 static void
-event(struct fake_conn *c)
+put(struct fake_conn *c, void (*fn)(const struct fake_conn *, struct fake_buf *))
 {
 	struct fake_buf b = {0};
 
-	fake_addf(&b, "data: ");
-	add_id(&b, c, is_chat(c) ? "chat.completion.chunk" : "text_completion");
-	fake_addf(&b, is_chat(c) ? ",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"" :
-	    ",\"choices\":[{\"index\":0,\"text\":\"");
-	if (c->a.chunk_bytes > 0) {
-		char block[4096];
-
-		memset(block, 'x', sizeof(block));
-		for (long left = c->a.chunk_bytes; left > 0; left -= (long)sizeof(block))
-			fake_add(&b, block, left < (long)sizeof(block) ? (size_t)left : sizeof(block));
-	} else {
-		fake_addf(&b, "word%ld ", c->sent_events);
-	}
-	fake_addf(&b, is_chat(c) ? "\"},\"finish_reason\":null}]}\n\n" : "\",\"finish_reason\":null}]}\n\n");
-	emit(c, b.data, b.len);
+	fn(c, &b);
+	if (b.len > 0)
+		emit(c, b.data, b.len);
 	free(b.data);
+}
+
+static void
+event(struct fake_conn *c)
+{
+	put(c, fake_stream_event);
 	c->sent_events++;
 	fake_stats.events++;
 	fake_stats.tokens++;
 }
 
+/* What comes before the first token: one comment, or one event on the progress of the prompt. */
 static void
-stream_end(struct fake_conn *c)
+ahead(struct fake_conn *c)
 {
 	struct fake_buf b = {0};
 
-	if (c->want_usage || c->a.usage) {
-		fake_addf(&b, "data: ");
-		add_id(&b, c, is_chat(c) ? "chat.completion.chunk" : "text_completion");
-		fake_addf(&b, ",\"choices\":[],");
-		add_usage(&b, c->sent_events);
-		fake_addf(&b, "}\n\n");
-	}
-	if (!c->a.no_done)
-		fake_addf(&b, "data: [DONE]\n\n");
-	if (b.len > 0)
-		emit(c, b.data, b.len);
+	if (c->ahead < c->a.comments)
+		fake_addf(&b, ": keepalive %ld/%ld\n\n", c->ahead + 1, c->a.comments);
+	else
+		fake_stream_progress(c, &b, c->ahead - c->a.comments + 1);
+	emit(c, b.data, b.len);
 	free(b.data);
-	finish(c);
+	c->ahead++;
 }
 
 static void
 stream_more(struct fake_conn *c, uint64_t now)
 {
+	if (fake_terms > 0 && fake.end_streams_on_term && c->phase == CONN_STREAM)
+		finish(c);
 	while (c->phase == CONN_STREAM && now >= c->due && c->out.len < HIGH_WATER) {
 		if (fake_terms > 0 && fake.wait_clients_on_term)
 			return;
+		if (c->ahead < c->a.comments + c->a.progress) {
+			ahead(c);
+			c->due = now + (uint64_t)c->a.ahead_gap;
+			continue;
+		}
+		if (!c->opened) {
+			c->opened = true;
+			put(c, fake_stream_begin);
+			continue;
+		}
 		if (c->a.stall_after >= 0 && c->sent_events >= c->a.stall_after) {
 			c->due = NEVER;
 			return;
 		}
+		if (c->a.error_event >= 0 && c->sent_events >= c->a.error_event) {
+			put(c, fake_stream_error);
+			finish(c);
+			return;
+		}
 		if (c->sent_events >= tokens(c)) {
-			stream_end(c);
+			put(c, fake_stream_end);
+			finish(c);
 			return;
 		}
 		event(c);
 		c->due = c->a.gap > 0 ? now + (uint64_t)c->a.gap : c->due;
 	}
+}
+
+/* A stream whose length is known beforehand. */
+static void
+stream_at_once(struct fake_conn *c)
+{
+	struct fake_buf b = {0};
+
+	fake_stream_begin(c, &b);
+	for (; c->sent_events < tokens(c); c->sent_events++)
+		fake_stream_event(c, &b);
+	fake_stream_end(c, &b);
+	head(c, 200, "text/event-stream", (long)b.len);
+	emit(c, b.data, b.len);
+	free(b.data);
+	finish(c);
 }
 
 static void
@@ -276,15 +299,12 @@ complete(struct fake_conn *c, uint64_t now)
 		c->phase = CONN_STREAM;
 		head(c, c->a.status, "application/octet-stream", c->a.body_bytes);
 		plain_more(c);
-	} else if (c->stream && c->a.status == 200) {
+	} else if (c->stream && c->a.status == 200 && c->a.framing == FRAME_LENGTH &&
+	    !c->a.no_stream) {
+		stream_at_once(c);
+	} else if (c->stream && c->a.status == 200 && !c->a.no_stream) {
 		c->phase = CONN_STREAM;
 		head(c, 200, "text/event-stream", -1);
-		for (long i = 0; i < c->a.comments; i++) {
-			char line[64];
-			int n = snprintf(line, sizeof(line), ": keepalive %ld/%ld\n\n", i + 1, c->a.comments);
-
-			emit(c, line, (size_t)n);
-		}
 		c->due = now;
 		stream_more(c, now);
 	} else {
@@ -350,7 +370,8 @@ fake_answer(struct fake_conn *c, uint64_t now)
 {
 	bool health = strstr(c->path, "/health") != NULL, own = strncmp(c->path, "/fake/", 6) == 0;
 
-	c->sent_events = 0;
+	c->sent_events = c->ahead = 0;
+	c->opened = false;
 	c->body_sent = 0;
 	c->after = 0;
 	read_switches(c);

@@ -7,6 +7,7 @@ INTEGRATION = \
 	tests/integration/lib/http.py \
 	tests/integration/lib/mai.py \
 	tests/integration/lib/proc.py \
+	tests/integration/lib/stream.py \
 	tests/integration/lib/world.py \
 	tests/integration/lib/ws.py \
 	tests/integration/test_api.py \
@@ -20,6 +21,9 @@ INTEGRATION = \
 	tests/integration/test_events.py \
 	tests/integration/test_failed_cause.py \
 	tests/integration/test_guard.py \
+	tests/integration/test_heartbeat.py \
+	tests/integration/test_honest_ends.py \
+	tests/integration/test_kills.py \
 	tests/integration/test_lifecycle.py \
 	tests/integration/test_malformed.py \
 	tests/integration/test_queue.py \
@@ -32,6 +36,8 @@ INTEGRATION = \
 	tests/integration/test_transducer.py \
 	tests/integration/test_upstream.py \
 	tests/integration/test_websocket.py
+	tests/integration/test_tokens.py \
+	tests/integration/test_transducer.py
 
 EXTRA_DIST += $(INTEGRATION) tests/requirements.txt tests/setup-venv tests/run-pytest
 

@@ -62,8 +62,8 @@ test_stream(void **state)
 		loop_once(loop, 2);
 	net_read(&cl);
 	assert_int_equal(cl.in.len, 0);	/* nothing before the first byte of content */
-	net_send(&up, "f\r\n: ping\n\ndata: 1\r\n2\r\n\n\n\r\n");
-	UNTIL(net_has(&cl, ": ping\n\ndata: 1"));
+	net_send(&up, "1d\r\n: ping\n\ndata: {\"content\":\"1\"}\r\n2\r\n\n\n\r\n");
+	UNTIL(net_has(&cl, ": ping\n\ndata: {\"content\":\"1\"}"));
 	assert_non_null(strstr(cl.in.p, "Content-Type: text/event-stream; charset=utf-8\r\n"));
 	assert_non_null(strstr(cl.in.p, "X-Accel-Buffering: no\r\n"));
 	assert_non_null(strstr(cl.in.p, "X-Queue-Ms: 40\r\n"));
@@ -434,6 +434,109 @@ test_close_delimited(void **state)
 }
 
 static void
+see_model(void *arg, const struct proxy_row *row)
+{
+	assert_streq(row->model, (const char *)arg);
+}
+
+/* Whether its end is honest: proxy_usage knows, here it is what the client gets. */
+static void
+test_ends(void **state)
+{
+	(void)state;
+	/* The message ended properly, the answer did not. */
+	post("{\"model\":\"qwen\"}");
+	at_engine("{\"model\":\"qwen\"}");
+	net_send(&up, SSE_HEAD);
+	up_chunk("data: {\"content\":\"a\"}\n\n");
+	up_last();
+	UNTIL(net_ended(&cl));
+	assert_non_null(strstr(cl.in.p, "\"code\":\"bad_gateway\""));
+	assert_null(strstr(cl.in.p, "\r\n0\r\n\r\n"));
+	assert_non_null(strstr(access_line(), " cut short"));
+	/* The other way round: only the final chunk is missing. */
+	net_close(&cl);
+	cl = net_connect(front);
+	strbuf_clear(&up.in);
+	post("{\"model\":\"qwen\"}");
+	UNTIL(net_has(&up, "{\"model\":\"qwen\"}"));	/* on the connection that was kept */
+	net_send(&up, SSE_HEAD);
+	up_chunk("data: {\"content\":\"a\"}\n\ndata: [DONE]\n\n");
+	UNTIL(net_has(&cl, "[DONE]"));
+	net_close(&up);
+	UNTIL(net_has(&cl, "\r\n0\r\n\r\n"));
+	assert_null(strstr(cl.in.p, "error"));
+	assert_null(strstr(access_line(), " cut short"));
+	/* The engine told of an error and broke off: nothing is added. */
+	strbuf_clear(&cl.in);
+	post("{\"model\":\"qwen\"}");
+	at_engine("{\"model\":\"qwen\"}");
+	net_send(&up, SSE_HEAD);
+	up_chunk("data: {\"error\":{\"message\":\"no\"}}\n\n");
+	UNTIL(net_has(&cl, "\"no\""));
+	net_close(&up);
+	UNTIL(net_ended(&cl));
+	assert_int_equal(net_count(&cl, "\"error\""), 1);
+	assert_null(strstr(cl.in.p, "\r\n0\r\n\r\n"));
+	assert_non_null(strstr(access_line(), " with an error"));
+	assert_int_equal(last_level, 'E');
+}
+
+/* Of an engine that only pings nobody says that it works. */
+static void
+test_what_is_work(void **state)
+{
+	static const struct {
+		const char *text;
+		int n;
+	} chunks[] = {
+		{":\n\n", 0}, {": ping\n\n", 0}, {": keepalive 1/4\n\n", 1}, {": keepalive 1/4\n\n", 0}, {": keepalive 2/4\n\n", 1},
+		{"data: {", 1}, {"}\n\n", 1}, {":\n\n", 0},
+	};
+
+	(void)state;
+	post("{\"model\":\"qwen\"}");
+	at_engine("{\"model\":\"qwen\"}");
+	assert_int_equal(nprogress, 0);
+	net_send(&up, SSE_HEAD);
+	UNTIL(nprogress == 1);
+	for (size_t i = 0; i < sizeof(chunks) / sizeof(chunks[0]); i++) {
+		nprogress = 0;
+		strbuf_clear(&cl.in);
+		up_chunk(chunks[i].text);
+		UNTIL(net_has(&cl, chunks[i].text));
+		assert_int_equal(nprogress, chunks[i].n);
+	}
+}
+
+/* Which model a request that waits is shown with. */
+static void
+test_guess(void **state)
+{
+	(void)state;
+	must_wait = true;
+	last_model = NULL;
+	post("{\"model\":\"other\"}");
+	UNTIL(ntickets == 1);
+	proxy_each(proxy, see_model, (void *)(uintptr_t)"other");
+	net_close(&cl);
+	UNTIL(ntickets == 0);
+	cl = net_connect(front);
+	conf.fallback_model = (char[]){"qwen"};
+	post("{\"model\":\"other\"}");
+	UNTIL(ntickets == 1);
+	proxy_each(proxy, see_model, (void *)(uintptr_t)"qwen");
+	net_close(&cl);
+	UNTIL(ntickets == 0);
+	cl = net_connect(front);
+	conf.route = ROUTE_LOADED;
+	last_model = "loaded";
+	post("{\"model\":\"qwen\"}");
+	UNTIL(ntickets == 1);
+	proxy_each(proxy, see_model, (void *)(uintptr_t)"loaded");
+}
+
+static void
 test_slow_reader(void **state)
 {
 	static char chunk[65536];
@@ -532,7 +635,8 @@ main(void)
 		T(test_leaves_while_waiting), T(test_leaves_mid_stream), T(test_abort_drain), T(test_refusals),
 		T(test_bad_requests), T(test_other_ways_to_name), T(test_too_large), T(test_body_memory),
 		T(test_no_answer), T(test_crash_is_invisible_once), T(test_stopped_meanwhile), T(test_malformed),
-		T(test_death_mid_stream), T(test_json_cut), T(test_close_delimited), T(test_slow_reader),
+		T(test_death_mid_stream), T(test_json_cut), T(test_close_delimited), T(test_ends),
+		T(test_what_is_work), T(test_guess), T(test_slow_reader),
 		T(test_rows_and_cancel), T(test_ends_with_work),
 	};
 
