@@ -107,8 +107,6 @@ struct fake_conn {
 	struct fake_buf in, out;
 	size_t head_len, body_len, total;	/* of the current request inside in; total: head and framed body */
 	char *body;				/* decoded, malloc'd when chunked, else inside in */
-	bool body_owned, keep, completion, stream, waited, tunnelled, raw;
-	long flood_left;
 	bool opened;				/* the first events of the stream are out */
 	bool body_owned, keep, completion, stream, waited;
 	char after;				/* once out is empty: 0 go on, 'd' die, 'c' cut, 'r' reset */
@@ -119,6 +117,8 @@ struct fake_conn {
 	long sent_events, ahead, served;
 	uint64_t body_sent, due, idle_since;
 	enum fake_framing framing;
+	bool tunnelled, raw;			/* see fake_ws.c */
+	long flood_left;
 };
 void fake_serve(void) __attribute__((noreturn));
 int fake_in_progress(void);		/* completions not yet answered in full */
