@@ -389,6 +389,7 @@ server_run(const struct server_opts *o)
 		log_warn("server", NULL, "killed %d engine processes that an earlier mai left behind", swept);
 	if (o->autostart && s.conf->default_model != NULL)
 		router_do(s.router, VERB_START, NULL, 0, false, "mai", NULL, NULL);
+	router_preload(s.router);
 	loop_run(s.loop);
 	hold_signals();
 	unlink(o->paths->socket);

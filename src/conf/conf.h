@@ -73,6 +73,7 @@ struct conf {
 	char *default_model;		/* an id; NULL only without models */
 	bool default_model_set;		/* named by the user, not guessed */
 	char *fallback_model;		/* an id or NULL */
+	char **preload;			/* ids to load at start; NULL: none */
 	char *model_directory;		/* or NULL */
 	char *python;			/* MLX_PYTHON; NULL: python3 */
 	enum conf_route route;

@@ -3,9 +3,9 @@ librouter_a_SOURCES = \
 	src/router/router.c src/router/router.h \
 	src/router/router_engines.c \
 	src/router/router_ops.h src/router/router_priv.h \
+	src/router/router_plan.c \
 	src/router/router_policy.c src/router/router_policy.h \
 	src/router/router_queue.c \
-	src/router/router_swap.c \
 	src/router/router_ticket.c \
 	src/router/router_verbs.c \
 	src/router/router_view.c

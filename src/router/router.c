@@ -35,6 +35,7 @@ on_engine_changed(void *arg, struct engine *e, enum engine_state from, enum engi
 		    metrics_labels(labels, sizeof(labels), "model", s->model->id, "reason",
 		    engine_reason_name(r->eng->info(s->engine)->reason), NULL), 1);
 	}
+	plan_changed(s, from, to);
 	router_kick(r);
 }
 
@@ -90,10 +91,15 @@ slot_find(struct router *r, const char *name)
 struct slot *
 router_occupant(struct router *r, const struct slot *except)
 {
-	for (size_t i = 0; i < r->nslots; i++)
-		if (r->slots[i] != except && policy_occupies(slot_state(r->slots[i])))
-			return r->slots[i];
-	return NULL;
+	struct slot *best = NULL;
+
+	for (size_t i = 0; i < r->nslots; i++) {
+		struct slot *s = r->slots[i];
+
+		if (s != except && policy_occupies(slot_state(s)) && (best == NULL || s->idle_since > best->idle_since))
+			best = s;
+	}
+	return best;
 }
 
 struct router *
@@ -136,6 +142,7 @@ router_free(struct router **rp)
 	for (size_t i = 0; i < r->nslots; i++)
 		slot_free(r->slots[i]);
 	free(r->slots);
+	plan_undo_clear(r);
 	conf_unref(&r->conf);
 	free(r);
 }
@@ -167,15 +174,13 @@ sweep_leaving(struct router *r)
 	for (size_t i = 0; i < r->nslots; i++) {
 		struct slot *s = r->slots[i];
 
-		if (!s->leaving || s->in_flight > 0 || s->queued > 0 || policy_occupies(slot_state(s)) || has_op(r, s) ||
-		    r->target == s)
+		if (!s->leaving || s->in_flight > 0 || s->queued > 0 || policy_occupies(slot_state(s)) || has_op(r, s))
 			continue;
 		if (r->current == s)
 			r->current = NULL;
 		if (r->last == s)
 			r->last = NULL;
-		if (r->from == s)
-			r->from = NULL;
+		plan_forget(r, s);
 		slot_free(s);
 		memmove(&r->slots[i], &r->slots[i + 1], (r->nslots - i - 1) * sizeof(*r->slots));
 		r->nslots--;
@@ -225,28 +230,49 @@ sooner(uint64_t again, uint64_t due, uint64_t now)
 	return due != 0 && (again == 0 || left < again) ? left : again;
 }
 
-static void
-look(struct router *r)
+/* Somebody waits, nothing runs and nothing is on its way: that must not be. It is looked at again, and said. */
+static bool
+stuck(struct router *r)
 {
-	uint64_t now = clock_ms(), again = 0;
+	if (r->shutting || r->settle_since != 0 || router_queued(r) == 0 || router_occupant(r, NULL) != NULL)
+		return false;
+	log_error("router", NULL, "%d requests wait and nothing is being loaded", router_queued(r));
+	return true;
+}
 
-	queue_expire(r, now);
-	swap_policy(r, now, &again);
-	swap_step(r);
+/* Those who can be served or told so at once. */
+static void
+serve_queues(struct router *r)
+{
 	for (size_t i = 0; i < r->nslots; i++) {
 		struct slot *s = r->slots[i];
 
 		if (s->queued == 0)
 			continue;
-		if (slot_state(s) == ENGINE_FAILED && s != r->target)
+		if (slot_state(s) == ENGINE_FAILED && s->claim != CLAIM_PERSON)
 			queue_refuse_all(s, REFUSE_FAILED, NULL);
 		else
 			queue_grant(s);
 	}
+}
+
+static void
+look(struct router *r)
+{
+	uint64_t now = clock_ms(), again;
+
+	queue_expire(r, now);
+	plan_undo(r);
+	/* Before: one that just became ready serves those it was loaded for. After: what the plan decided is told. */
+	serve_queues(r);
+	again = plan_carry_out(r, now);
+	serve_queues(r);
 	verbs_check(r);
 	sweep_leaving(r);
 	again = sooner(again, queue_next_deadline(r), now);
 	again = sooner(again, unload_idle(r, now), now);
+	if (stuck(r))
+		again = sooner(again, now + 1000, now);
 	if (again != 0 && (!timer_armed(&r->tick) || timer_left(&r->tick) > again))
 		timer_set(&r->tick, again);
 	shutdown_check(r);
@@ -276,7 +302,9 @@ router_shutdown(struct router *r, bool now, void (*done)(void *), void *arg)
 	r->shutdown_done = done;
 	r->shutdown_arg = arg;
 	if (!again) {
-		swap_cancel(r);
+		plan_undo_clear(r);
+		for (size_t i = 0; i < r->nslots; i++)
+			r->slots[i]->claim = CLAIM_NONE;
 		verbs_fail_all(r, REFUSE_SHUTDOWN, "mai is shutting down");
 	} else if (now) {
 		r->hurry++;
@@ -338,7 +366,7 @@ follow_default(struct router *r)
 }
 
 void
-router_reload(struct router *r, struct conf *c)
+router_replace(struct router *r, struct conf *c, bool keep)
 {
 	struct conf *old = r->conf;
 	const struct bus_event e = {.kind = BUS_CONFIG};
@@ -353,12 +381,11 @@ router_reload(struct router *r, struct conf *c)
 			continue;
 		}
 		s->leaving = true;
-		if (r->target == s)
-			swap_cancel(r);
+		s->claim = CLAIM_NONE;
 		/* Without a choice of models, those who wait are for whichever is served. */
 		if (c->route != ROUTE_LOADED || c->nmodels == 0)
 			queue_refuse_all(s, REFUSE_NOT_FOUND, "the model is no longer configured");
-		if (s->engine != NULL && policy_occupies(slot_state(s)))
+		if (!keep && s->engine != NULL && policy_occupies(slot_state(s)))
 			r->eng->stop(s->engine, REASON_CONFIG, false, false);
 	}
 	for (size_t i = 0; i < c->nmodels; i++)
@@ -367,5 +394,26 @@ router_reload(struct router *r, struct conf *c)
 	follow_default(r);
 	conf_unref(&old);
 	bus_publish(r->bus, &e);
+	router_kick(r);
+}
+
+void
+router_reload(struct router *r, struct conf *c)
+{
+	plan_undo_clear(r);
+	router_replace(r, c, false);
+}
+
+void
+router_preload(struct router *r)
+{
+	for (char **id = r->conf->preload; id != NULL && *id != NULL; id++) {
+		struct slot *s = slot_find(r, *id);
+
+		if (s == NULL || s->claim != CLAIM_NONE || policy_occupies(slot_state(s)))
+			continue;
+		s->claim = CLAIM_PRELOAD;
+		s->turn = ++r->arrivals;
+	}
 	router_kick(r);
 }

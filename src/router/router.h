@@ -14,7 +14,7 @@ struct ticket;		/* one request's place: waiting, or in flight */
 enum router_refusal {
 	REFUSE_NONE,
 	REFUSE_NOT_FOUND,	/* 404 model_not_found */
-	REFUSE_CONFLICT,	/* 409 model_conflict: route: reject */
+	REFUSE_CONFLICT,	/* 409 model_conflict: route: reject, or what is pinned leaves no room */
 	REFUSE_QUEUE_FULL,	/* 503 queue_full */
 	REFUSE_QUEUE_TIMEOUT,	/* 503 queue_timeout */
 	REFUSE_FAILED,		/* 503 engine_failed */
@@ -103,10 +103,12 @@ const char *router_last(const struct router *r);
 int router_in_flight(const struct router *r);
 int router_queued(const struct router *r);
 uint64_t router_swaps(const struct router *r);
-/* A swap under way: from and to ids and its step (1 drain, 2 stop, 3 start); false when none. */
+/* A swap under way: from and to ids and its step (1 drain, 2 stop, 3 start); false when none. Of several the first. */
 bool router_swapping(const struct router *r, const char **from, const char **to, int *step);
 struct conf *router_conf(const struct router *r);
 /* Replaces the configuration: unchanged models keep running; changed ones take it at their next start. */
 void router_reload(struct router *r, struct conf *c);
+/* Loads what the configuration wants loaded at start, as far as there is room. */
+void router_preload(struct router *r);
 
 #endif

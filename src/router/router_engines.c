@@ -16,6 +16,8 @@ const struct router_ops router_real_ops = {
 	.info = engine_info,
 	.target = engine_target,
 	.settled = engine_memory_settled,
+	.memory_need = engine_memory_need,
+	.preflight = engine_preflight,
 };
 
 struct router *

@@ -19,7 +19,9 @@ struct router_ops {
 	void (*suspect)(struct engine *e);
 	const struct engine_info *(*info)(struct engine *e);
 	const struct http_target *(*target)(const struct engine *e);
-	bool (*settled)(struct engine_env *env, uint64_t since);
+	bool (*settled)(struct engine_env *env, uint64_t since, uint64_t need);
+	uint64_t (*memory_need)(const struct engine_env *env, const struct conf_model *m);
+	bool (*preflight)(struct engine *e, enum engine_reason why);
 };
 
 /* The real ones, over engine.h. */

@@ -19,6 +19,7 @@ struct ticket {
 	router_cb *cb;
 	void *arg;
 	uint64_t since;			/* arrival */
+	uint64_t turn;			/* its ordinal */
 	uint64_t deadline;
 	bool waiting;
 	bool requeued;
@@ -34,9 +35,15 @@ struct slot {
 	struct engine *engine;		/* (owned) NULL until first used */
 	struct tickets queue;
 	int queued, in_flight;
+	enum policy_claim claim;	/* wanted although nobody waits; NONE once it was started */
+	uint64_t word;			/* ordinal of a person's last word on it; 0: none */
+	uint64_t turn;			/* ordinal of a claim that is nobody's */
 	bool manual;			/* last started by a person */
 	bool leaving;			/* gone from the configuration; freed once stopped and empty */
-	uint64_t load_since;
+	bool checked;			/* of this load: it was seen that it can start */
+	struct slot *gave_way_to;	/* it comes back when that one does not start; NULL */
+	struct slot *replaces;		/* the last one that gave way for it; NULL: none did */
+	uint64_t load_since;		/* when its load was decided; 0: none under way */
 	uint64_t idle_since;		/* end of the last timed request; 0: none yet */
 	uint64_t ends;			/* how often its engine came to an end */
 };
@@ -71,11 +78,14 @@ struct router {
 	size_t nslots;
 	struct slot *current;		/* last started, NULL after a stop */
 	struct slot *last;		/* the same, but kept after a stop */
-	struct slot *target;		/* on the way to be the served one; closes admission to the others */
-	struct slot *from;		/* what target replaces; NULL: nothing ran */
-	bool target_manual, target_started, target_replaces;
-	uint64_t settle_since;		/* 0: not settling */
+	uint64_t words;			/* how often people asked */
+	uint64_t arrivals;		/* how many requests came */
+	uint64_t settle_since;		/* an engine was stopped then, its memory may not be back yet; 0: it is */
 	uint64_t swaps;
+	struct conf *undo;		/* (ref) what was before a name from outside took a model's place; NULL */
+	char *undo_id;			/* (owned) the model that was there */
+	struct slot *undo_for;		/* the one in its place */
+	bool undo_due, undo_touched;	/* it failed; the old one had given way already */
 	struct ops ops;
 	struct timer tick;		/* queue deadlines, policy, settling */
 	bool tick_pending;
@@ -89,7 +99,10 @@ struct router {
 struct slot *slot_find(struct router *r, const char *name);
 enum engine_state slot_state(const struct slot *s);
 struct engine *slot_engine(struct slot *s);
+/* One that holds a place, the most recently used of several; NULL. */
 struct slot *router_occupant(struct router *r, const struct slot *except);
+/* As router_reload; keep: models that are gone are not stopped for that. */
+void router_replace(struct router *r, struct conf *c, bool keep);
 /* Soon, from the loop: look at everything and move on. */
 void router_kick(struct router *r);
 
@@ -113,10 +126,21 @@ void verbs_check(struct router *r);
 bool verbs_stopping(const struct router *r, const struct slot *s);
 void verbs_fail_all(struct router *r, enum router_refusal why, const char *cause);
 
-/* router_swap.c */
-void swap_to(struct router *r, struct slot *to, bool manual);
-void swap_cancel(struct router *r);
-void swap_step(struct router *r);
-void swap_policy(struct router *r, uint64_t now, uint64_t *again_in);
+/* Its load was refused, for the cause given. */
+void verbs_refuse(struct router *r, const struct slot *s, const char *cause);
+
+/* router_plan.c */
+uint64_t plan_carry_out(struct router *r, uint64_t now);
+void plan_changed(struct slot *s, enum engine_state from, enum engine_state to);
+/* Before a slot is freed. */
+void plan_forget(struct router *r, const struct slot *s);
+void plan_undo(struct router *r);
+void plan_undo_clear(struct router *r);
+/* Whether it could be loaded beside all that are, without anybody giving way. */
+bool plan_fits(struct router *r, const struct slot *s);
+bool plan_swapping(const struct slot *s);
+void slot_start(struct slot *s);
+/* Draining or stopping, and not to come back by itself. */
+bool slot_leaves(const struct slot *s);
 
 #endif

@@ -27,15 +27,13 @@ queue_remove(struct ticket *t)
 	t->waiting = false;
 }
 
-/* A request may pass now: the engine is ready and nobody else's turn has come. */
+/* A request may pass now: the engine is ready, and does not give way to another one (it would drain). */
 bool
 slot_admits(const struct slot *s)
 {
-	const struct router *r = s->router;
 	int limit = s->model->concurrency_limit;
 
-	return slot_state(s) == ENGINE_READY && !s->leaving && (r->target == NULL || r->target == s) &&
-	    (limit == 0 || s->in_flight < limit);
+	return slot_state(s) == ENGINE_READY && !s->leaving && (limit == 0 || s->in_flight < limit);
 }
 
 void
@@ -126,7 +124,7 @@ queue_follow(struct router *r, struct slot *to)
 		struct slot *s = r->slots[i];
 		struct ticket *t;
 
-		if (s == to)
+		if (s == to || (r->conf->max_loaded > 1 && policy_occupies(slot_state(s))))
 			continue;
 		if (r->conf->route == ROUTE_REJECT)
 			queue_refuse_all(s, REFUSE_CONFLICT, cause);

@@ -7,41 +7,83 @@
 #include "base/xmalloc.h"
 #include "router/router_priv.h"
 
-/* Who is loaded or about to be. */
+/* Whom a person asked for last and that does not run yet; NULL. */
 static struct slot *
-loaded(struct router *r)
+asked_for(struct router *r)
 {
-	if (r->target != NULL)
-		return r->target;
-	return r->current != NULL && policy_occupies(slot_state(r->current)) ? r->current : NULL;
+	struct slot *best = NULL;
+
+	for (size_t i = 0; i < r->nslots; i++) {
+		struct slot *s = r->slots[i];
+
+		if (s->claim == CLAIM_PERSON && (best == NULL || s->word > best->word))
+			best = s;
+	}
+	return best;
 }
 
-/* The slot a request's model name leads to; NULL with why in *why. */
+/* Who answers when no name decides: the current model, or another one that is loaded, or the default one. */
 static struct slot *
-route(struct router *r, const char *model, enum router_refusal *why)
+served(struct router *r)
 {
-	struct slot *s = NULL, *now = r->current != NULL ? r->current : r->last;
+	struct slot *s = r->current != NULL ? r->current : r->last, *other;
+
+	if (r->conf->max_loaded > 1 && (s == NULL || !policy_occupies(slot_state(s)))) {
+		other = router_occupant(r, NULL);
+		if (other != NULL && !other->leaving)
+			s = other;
+	}
+	if ((s == NULL || s->leaving) && r->conf->default_model != NULL)
+		s = slot_find(r, r->conf->default_model);
+	return s != NULL && s->leaving ? NULL : s;
+}
+
+/* Who is in the way of a request that may not make a swap, and would; NULL. */
+static struct slot *
+in_the_way(struct router *r, struct slot *s)
+{
+	struct slot *other = router_occupant(r, s), *asked = asked_for(r);
+
+	if (asked == s)
+		return NULL;
+	if (asked != NULL && r->conf->max_loaded <= 1)
+		return asked;
+	if (policy_occupies(slot_state(s)) && !slot_leaves(s))
+		return NULL;
+	if (asked != NULL)
+		other = asked;
+	return other != NULL && !plan_fits(r, s) ? other : NULL;
+}
+
+/* The served model answers for every name; a known one that is loaded beside it for its own. */
+static struct slot *
+route_loaded(struct router *r, const char *model)
+{
+	struct slot *named = model == NULL ? NULL : slot_find(r, model), *asked = asked_for(r);
+
+	if (named != NULL && r->conf->max_loaded > 1 && !named->leaving && policy_occupies(slot_state(named)))
+		return named;
+	if (asked != NULL)
+		return asked;
+	return r->current == NULL && named != NULL && !named->leaving ? named : served(r);
+}
+
+/* The slot a request's model name leads to; NULL with why in *why, and who is in the way in *holder. */
+static struct slot *
+route(struct router *r, const char *model, enum router_refusal *why, struct slot **holder)
+{
+	struct slot *s;
 
 	*why = REFUSE_NOT_FOUND;
-	if ((now == NULL || now->leaving) && r->conf->default_model != NULL)
-		now = slot_find(r, r->conf->default_model);
-	if (now != NULL && now->leaving)
-		now = NULL;
-	if (model == NULL || r->conf->route == ROUTE_LOADED) {
-		s = model == NULL ? NULL : slot_find(r, model);
-		/* The served model answers for every name; a known one is taken when nothing is served. */
-		if (r->target != NULL && r->target_manual)
-			return r->target;
-		if (r->current == NULL && s != NULL && r->conf->route == ROUTE_LOADED)
-			return s;
-		return now;
-	}
+	if (model == NULL || r->conf->route == ROUTE_LOADED)
+		return route_loaded(r, model);
 	s = slot_find(r, model);
 	if (s == NULL && r->conf->fallback_model != NULL)
 		s = slot_find(r, r->conf->fallback_model);
 	if (s == NULL || s->leaving)
 		return NULL;
-	if (r->conf->route == ROUTE_REJECT && loaded(r) != NULL && loaded(r) != s) {
+	*holder = r->conf->route == ROUTE_REJECT ? in_the_way(r, s) : NULL;
+	if (*holder != NULL) {
 		*why = REFUSE_CONFLICT;
 		return NULL;
 	}
@@ -52,7 +94,7 @@ struct ticket *
 router_submit(struct router *r, const char *model, router_cb *cb, void *arg, struct router_answer *now, bool *waits)
 {
 	enum router_refusal why;
-	struct slot *s = route(r, model, &why);
+	struct slot *holder = NULL, *s = route(r, model, &why, &holder);
 	struct ticket *t;
 	char cause[160];
 
@@ -64,11 +106,11 @@ router_submit(struct router *r, const char *model, router_cb *cb, void *arg, str
 	if (s == NULL) {
 		cause[0] = '\0';
 		if (why == REFUSE_CONFLICT)
-			snprintf(cause, sizeof(cause), "%s is loaded and route is reject", loaded(r)->model->id);
+			snprintf(cause, sizeof(cause), "%s is loaded and route is reject", holder->model->id);
 		refusal_fill(now, NULL, why, cause);
 		return NULL;
 	}
-	if (slot_state(s) == ENGINE_FAILED && s != r->target) {
+	if (slot_state(s) == ENGINE_FAILED && s->claim != CLAIM_PERSON) {
 		refusal_fill(now, s, REFUSE_FAILED, NULL);
 		return NULL;
 	}
@@ -84,6 +126,7 @@ router_submit(struct router *r, const char *model, router_cb *cb, void *arg, str
 	t->cb = cb;
 	t->arg = arg;
 	t->since = clock_ms();
+	t->turn = ++r->arrivals;
 	if (s->queued == 0 && slot_admits(s)) {
 		s->in_flight++;
 		r->eng->set_inflight(s->engine, s->in_flight);
@@ -122,10 +165,13 @@ router_done(struct ticket **tp)
 	if (t == NULL)
 		return;
 	*tp = NULL;
-	if (t->waiting)
+	if (t->waiting) {
 		queue_remove(t);
-	else if (t->slot != NULL)
+		/* What others were to do for it may not be needed any more. */
+		router_kick(t->router);
+	} else if (t->slot != NULL) {
 		leave_flight(t);
+	}
 	conf_unref(&t->conf);
 	free(t);
 }

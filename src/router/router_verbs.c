@@ -102,7 +102,8 @@ op_check(struct router *r, struct op *o)
 	}
 	if (o->verb == VERB_STOP)
 		return stop_check(r, o);
-	if (r->target == s && (!r->target_started || slot_state(s) != ENGINE_FAILED))
+	/* It has not had its turn yet. */
+	if (s->claim == CLAIM_PERSON)
 		return false;
 	switch (slot_state(s)) {
 	case ENGINE_READY:
@@ -120,7 +121,7 @@ op_check(struct router *r, struct op *o)
 		return true;
 	case ENGINE_DRAINING:
 	case ENGINE_STOPPING:
-		if (!r->eng->info(s->engine)->wanted && r->target != NULL && r->target != s) {
+		if (slot_leaves(s) && s->gave_way_to != NULL) {
 			op_finish(r, o, false, REFUSE_STOPPED, "another model took its place");
 			return true;
 		}
@@ -139,6 +140,20 @@ verbs_check(struct router *r)
 		next = TAILQ_NEXT(o, link);
 		if (op_check(r, o))
 			next = TAILQ_FIRST(&r->ops);	/* the callback may have changed the list */
+	}
+}
+
+void
+verbs_refuse(struct router *r, const struct slot *s, const char *cause)
+{
+	struct op *o, *next;
+
+	for (o = TAILQ_FIRST(&r->ops); o != NULL; o = next) {
+		next = TAILQ_NEXT(o, link);
+		if (o->slot != s || o->verb == VERB_STOP || o->decided)
+			continue;
+		op_finish(r, o, false, REFUSE_CONFLICT, cause);
+		next = TAILQ_FIRST(&r->ops);
 	}
 }
 
@@ -194,21 +209,39 @@ router_forget(struct router *r, void *arg)
 			o->cb = NULL;
 }
 
+/* Should the new one not start, what ran before it comes back: not what was asked for in between and did not start. */
+static void
+remember(struct router *r, struct conf *before, struct slot *s)
+{
+	if (r->undo == NULL && before->default_model != NULL) {
+		r->undo = conf_ref(before);
+		r->undo_id = xstrdup(r->last != NULL ? r->last->model->id : before->default_model);
+		r->undo_touched = false;
+	}
+	r->undo_for = s;
+	r->undo_due = false;
+}
+
 /* With MLX_* only, any name or path may be loaded: it takes the place of the one model there is. */
 static struct slot *
 load_unknown(struct router *r, const char *model, int max_tokens, char *cause, size_t size)
 {
 	struct conf_errors errs = {{0}, 0};
+	struct conf *before;
 	struct conf *c = conf_with_model(r->conf, model, max_tokens, &errs);
 	struct slot *s = NULL;
 
 	if (c == NULL) {
 		snprintf(cause, size, "%s", strbuf_str(&errs.text));
 	} else {
-		router_reload(r, c);
+		before = conf_ref(r->conf);
+		router_replace(r, c, true);
 		s = slot_find(r, model);
 		if (s == NULL && c->nmodels > 0)
 			s = slot_find(r, c->models[c->nmodels - 1]->id);
+		if (s != NULL && conf_find(before, s->model->id) == NULL)
+			remember(r, before, s);
+		conf_unref(&before);
 		conf_unref(&c);
 	}
 	conf_errors_fini(&errs);
@@ -240,36 +273,78 @@ verb_slot(struct router *r, enum router_verb verb, const char *model, int max_to
 	return s;
 }
 
-/* The last word counts: another one was on its way. */
-static void
-other_given_up(struct router *r, const struct slot *s)
-{
-	if (r->target != NULL && r->target != s)
-		swap_cancel(r);
-}
-
 static void
 stop_slot(struct router *r, struct slot *s)
 {
-	if (r->target == s)
-		swap_cancel(r);
+	s->claim = CLAIM_NONE;
 	queue_refuse_all(s, REFUSE_STOPPED, "the model was stopped");
 	if (r->current == s)
-		r->current = NULL;
+		r->current = r->conf->max_loaded > 1 ? router_occupant(r, s) : NULL;
 	s->manual = false;
 	if (s->engine != NULL && policy_occupies(slot_state(s)))
 		r->eng->stop(s->engine, REASON_USER, false, false);
 }
 
-/* It waits to start again by itself: at once, then. */
+/* The last word counts: what is asked for now comes before everything asked for earlier. */
+static void
+ask_for(struct router *r, struct slot *s)
+{
+	s->word = ++r->words;
+	s->claim = CLAIM_PERSON;
+	s->checked = false;
+	queue_follow(r, s);
+	router_kick(r);
+}
+
+/* On its way already, or waiting to start again by itself: a person's word gives it all its attempts anew, at once. */
 static void
 start_again(struct router *r, struct slot *s)
 {
-	other_given_up(r, s);
+	s->word = ++r->words;
 	s->manual = true;
 	r->current = r->last = s;
 	queue_follow(r, s);
 	r->eng->start(s->engine, REASON_USER, true);
+}
+
+static void
+load(struct router *r, struct op *o, bool changed)
+{
+	struct slot *s = o->slot;
+	bool here = policy_occupies(slot_state(s)) && !slot_leaves(s);
+
+	if (!here) {
+		ask_for(r, s);
+	} else if (changed) {
+		s->word = ++r->words;
+		o->verb = VERB_RESTART;
+		o->generation = r->eng->info(s->engine)->generation;
+		r->eng->restart(s->engine, false);
+	} else if (slot_state(s) == ENGINE_READY) {
+		s->word = ++r->words;
+		r->current = r->last = s;
+		queue_follow(r, s);
+		router_kick(r);
+	} else {
+		start_again(r, s);
+	}
+}
+
+static void
+restart(struct router *r, struct op *o, bool force)
+{
+	struct slot *s = o->slot;
+
+	if (!policy_occupies(slot_state(s))) {
+		ask_for(r, s);
+		return;
+	}
+	s->word = ++r->words;
+	s->claim = CLAIM_NONE;
+	o->generation = r->eng->info(s->engine)->generation;
+	s->manual = true;
+	r->current = r->last = s;
+	r->eng->restart(s->engine, force);
 }
 
 static void
@@ -280,22 +355,7 @@ carry_out(struct router *r, struct op *o, bool changed, bool force)
 	switch (o->verb) {
 	case VERB_LOAD:
 	case VERB_START:
-		if (slot_state(s) == ENGINE_READY && !changed) {
-			other_given_up(r, s);
-			queue_follow(r, s);
-			break;
-		}
-		if (changed && policy_occupies(slot_state(s))) {
-			other_given_up(r, s);
-			o->verb = VERB_RESTART;
-			o->generation = r->eng->info(s->engine)->generation;
-			r->eng->restart(s->engine, false);
-			break;
-		}
-		if (slot_state(s) == ENGINE_BACKOFF && router_occupant(r, s) == NULL)
-			start_again(r, s);
-		else
-			swap_to(r, s, true);
+		load(r, o, changed);
 		break;
 	case VERB_STOP:
 		o->awaits = s != NULL ? s : router_occupant(r, NULL);
@@ -309,15 +369,7 @@ carry_out(struct router *r, struct op *o, bool changed, bool force)
 		break;
 	case VERB_RESTART:
 	default:
-		if (router_occupant(r, s) != NULL || !policy_occupies(slot_state(s))) {
-			swap_to(r, s, true);
-			break;
-		}
-		other_given_up(r, s);
-		o->generation = r->eng->info(s->engine)->generation;
-		s->manual = true;
-		r->current = r->last = s;
-		r->eng->restart(s->engine, force);
+		restart(r, o, force);
 		break;
 	}
 }
@@ -342,7 +394,7 @@ router_do(struct router *r, enum router_verb verb, const char *model, int max_to
 	/* Before anything is changed: an unknown name would take the place of the one that runs. */
 	s = model == NULL ? NULL : slot_find(r, model);
 	other = verb != VERB_START || model == NULL || (s == NULL && !may_load_any(r)) ? NULL : router_occupant(r, s);
-	if (other != NULL) {
+	if (other != NULL && (s == NULL || !plan_fits(r, s))) {
 		snprintf(text, sizeof(text), "%s is running", other->model->id);
 		op_decide(op_new(r, verb, NULL, model, who, cb, arg), false, REFUSE_CONFLICT, text);
 		return;

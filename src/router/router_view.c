@@ -70,13 +70,16 @@ router_swaps(const struct router *r)
 bool
 router_swapping(const struct router *r, const char **from, const char **to, int *step)
 {
-	/* Once the new one has crashed its own states tell more than the steps of the swap. */
-	if (r->target == NULL || r->from == NULL || slot_state(r->target) == ENGINE_BACKOFF ||
-	    (slot_state(r->target) == ENGINE_STARTING && r->eng->info(r->target->engine)->attempt > 0))
+	const struct slot *s = NULL;
+
+	for (size_t i = 0; i < r->nslots && s == NULL; i++)
+		if (plan_swapping(r->slots[i]))
+			s = r->slots[i];
+	if (s == NULL)
 		return false;
-	*from = r->from->model->id;
-	*to = r->target->model->id;
-	switch (slot_state(r->from)) {
+	*from = s->replaces->model->id;
+	*to = s->model->id;
+	switch (slot_state(s->replaces)) {
 	case ENGINE_READY:
 	case ENGINE_DRAINING:
 		*step = 1;
@@ -84,8 +87,12 @@ router_swapping(const struct router *r, const char **from, const char **to, int 
 	case ENGINE_STOPPING:
 		*step = 2;
 		break;
+	case ENGINE_STOPPED:
+	case ENGINE_STARTING:
+	case ENGINE_BACKOFF:
+	case ENGINE_FAILED:
 	default:
-		*step = r->settle_since != 0 ? 2 : 3;
+		*step = r->settle_since != 0 && !policy_occupies(slot_state(s)) ? 2 : 3;
 		break;
 	}
 	return true;

@@ -32,6 +32,7 @@ INTEGRATION = \
 	tests/integration/test_routing.py \
 	tests/integration/test_security.py \
 	tests/integration/test_seed_api.py \
+	tests/integration/test_several.py \
 	tests/integration/test_swap.py \
 	tests/integration/test_transducer.py \
 	tests/integration/test_upstream.py \

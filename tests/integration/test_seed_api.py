@@ -114,6 +114,23 @@ def test_load_failure(seed):
     assert (r.status, r.json["detail"]) == (500, "Failed to start server")
 
 
+def test_a_load_that_fails_brings_the_old_model_back(seed):
+    script = seed.tmp / "python"
+    script.write_text(f'#!/bin/sh\ncase "$*" in *bad*) echo "error: no such model" >&2; exit 2 ;; esac\nexec {FAKE} "$@"\n')
+    script.chmod(0o755)
+    seed.env["MLX_PYTHON"] = str(script)
+    up(seed)
+    seed.env["MLX_PYTHON"] = FAKE
+    before = seed.status()["current_model"]
+    seed.post("/load", {"model": "a/good"})
+    r = seed.post("/load", {"model": "a/bad"}, timeout=60)
+    assert r.status == 500 and "no such model" in r.json["cause"]
+    s = seed.ready(20)
+    assert s["current_model"] == "a/good" != before
+    assert seed.chat("whatever").status == 200
+    assert [m["id"] for m in seed.get("/v1/models").json["data"]] == ["a/good"]
+
+
 def test_stop_and_start(seed):
     up(seed)
     for _ in range(2):

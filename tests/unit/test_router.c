@@ -99,11 +99,25 @@ static void fake_suspect(struct engine *e) { (void)e; }
 static const struct engine_info *fake_info(struct engine *e) { return &e->info; }
 static const struct http_target *fake_target(const struct engine *e) { (void)e; return &target; }
 static bool unsettled;
-static bool fake_settled(struct engine_env *env, uint64_t since) { (void)env; return since == 0 || !unsettled; }
+static bool fake_settled(struct engine_env *env, uint64_t since, uint64_t need) { (void)need; (void)env; return since == 0 || !unsettled; }
+
+static uint64_t fake_need(const struct engine_env *env, const struct conf_model *m) { (void)env; return m->memory; }
+static const struct conf_model *unfit;
+
+static bool
+fake_preflight(struct engine *e, enum engine_reason why)
+{
+	(void)why;
+	if (e->model != unfit)
+		return true;
+	snprintf(e->exit.cause, sizeof(e->exit.cause), "no such command");
+	set(e, ENGINE_FAILED);
+	return false;
+}
 
 static const struct router_ops fake_ops = {
 	fake_create, fake_destroy, fake_set_conf, fake_start, fake_stop, fake_kill, fake_restart, fake_set_inflight,
-	fake_progress, fake_suspect, fake_info, fake_target, fake_settled,
+	fake_progress, fake_suspect, fake_info, fake_target, fake_settled, fake_need, fake_preflight,
 };
 
 struct req {
@@ -146,6 +160,7 @@ setup(void **state)
 
 	(void)state;
 	nengines = 0;
+	unfit = NULL;
 	loop = loop_new();
 	bus = bus_new();
 	metrics = metrics_new();
@@ -256,7 +271,7 @@ test_swap_waits_for_in_flight(void **state)
 	router_done(&a.t);
 	assert_int_equal(engines[0].info.state, ENGINE_STOPPING);
 	turn();
-	assert_int_equal(nengines, 2 - 1);
+	assert_int_equal(engines[1].starts, 0);
 	set(&engines[0], ENGINE_STOPPED);
 	turn();
 	assert_int_equal(engines[1].starts, 1);
@@ -694,9 +709,9 @@ test_reload_without_the_target(void **state)
 	submit(&any, NULL);
 	set(&engines[0], ENGINE_STOPPED);
 	turn();
-	assert_int_equal(nengines, 2);
-	assert_streq(engines[1].model->id, "a");
-	set(&engines[1], ENGINE_READY);
+	assert_int_equal(nengines, 3);
+	assert_streq(engines[2].model->id, "a");
+	set(&engines[2], ENGINE_READY);
 	turn();
 	assert_int_equal(any.answers, 1);
 	router_done(&any.t);
@@ -773,6 +788,292 @@ test_load_of_a_starting_one_fails_once(void **state)
 	assert_int_equal(engines[0].starts, 2);
 }
 
+static struct engine *
+engine_of(const char *id)
+{
+	for (size_t i = 0; i < nengines; i++)
+		if (strcmp(engines[i].model->id, id) == 0)
+			return &engines[i];
+	fail_msg("%s has no engine", id);
+	return NULL;
+}
+
+static void
+serve_one(struct req *q, const char *id)
+{
+	submit(q, id);
+	turn();
+	set(engine_of(id), ENGINE_READY);
+	turn();
+	assert_int_equal(q->answers, 1);
+	assert_int_equal(q->a.refusal, REFUSE_NONE);
+}
+
+static void
+test_two_beside_one_another(void **state)
+{
+	struct req a, b, c;
+
+	(void)state;
+	conf->max_loaded = 2;
+	serve_one(&a, "a");
+	serve_one(&b, "b");
+	assert_int_equal(engine_of("a")->stops, 0);
+	assert_streq(router_current(router), "b");
+	router_done(&b.t);
+	/* b is idle, a works: b makes room. */
+	submit(&c, "c");
+	turn();
+	assert_int_equal(engine_of("b")->info.state, ENGINE_STOPPING);
+	assert_int_equal(engine_of("a")->info.state, ENGINE_READY);
+	set(engine_of("b"), ENGINE_STOPPED);
+	turn();
+	set(engine_of("c"), ENGINE_READY);
+	turn();
+	assert_int_equal(c.answers, 1);
+	assert_int_equal(router_swaps(router), 1);
+	router_done(&a.t);
+	router_done(&c.t);
+	/* Without a name: the one started last. */
+	submit(&a, NULL);
+	assert_streq(a.a.model->id, "c");
+	router_done(&a.t);
+	/* Stopped, another one that is loaded answers. */
+	router_do(router, VERB_STOP, "c", 0, false, NULL, NULL, NULL);
+	turn();
+	set(engine_of("c"), ENGINE_STOPPED);
+	turn();
+	assert_streq(router_current(router), "a");
+	submit(&a, NULL);
+	assert_streq(a.a.model->id, "a");
+	router_done(&a.t);
+}
+
+static void
+test_budget_names_the_holder(void **state)
+{
+	struct req a, b, c;
+
+	(void)state;
+	conf->max_loaded = 3;
+	conf->memory_budget = (uint64_t)16 << 30;
+	models[0].memory = (uint64_t)12 << 30;
+	models[0].pin = true;
+	models[1].memory = (uint64_t)6 << 30;
+	models[2].memory = (uint64_t)20 << 30;
+	serve_one(&a, "a");
+	submit(&b, "b");
+	turn();
+	assert_int_equal(b.a.refusal, REFUSE_CONFLICT);
+	assert_streq(b.a.cause, "a is pinned and holds 12.0G of 16.0G; b needs 6.0G");
+	submit(&c, "c");
+	turn();
+	assert_int_equal(c.a.refusal, REFUSE_CONFLICT);
+	assert_int_equal(engine_of("a")->stops, 0);
+	outcomes = 0;
+	router_do(router, VERB_LOAD, "b", 0, false, NULL, on_outcome, NULL);
+	turn();
+	assert_int_equal(outcomes, 1);
+	assert_int_equal(outcome.refusal, REFUSE_CONFLICT);
+	router_done(&a.t);
+	router_done(&b.t);
+	router_done(&c.t);
+	/* By itself it is too large. */
+	router_do(router, VERB_STOP, "a", 0, false, NULL, NULL, NULL);
+	turn();
+	set(engine_of("a"), ENGINE_STOPPED);
+	submit(&c, "c");
+	turn();
+	assert_streq(c.a.cause, "c needs 20.0G, and memoryBudget is 16.0G");
+	router_done(&c.t);
+}
+
+static void
+test_a_look_before_anybody_gives_way(void **state)
+{
+	struct req a, b;
+
+	(void)state;
+	serve_one(&a, "a");
+	router_done(&a.t);
+	unfit = &models[1];
+	submit(&b, "b");
+	turn();
+	assert_int_equal(b.a.refusal, REFUSE_FAILED);
+	assert_streq(b.a.cause, "no such command");
+	assert_int_equal(engine_of("a")->info.state, ENGINE_READY);
+	assert_int_equal(engine_of("a")->stops, 0);
+	assert_int_equal(engine_of("b")->starts, 0);
+	router_done(&b.t);
+	/* A person may try again, also when it can. */
+	outcomes = 0;
+	router_do(router, VERB_LOAD, "b", 0, false, NULL, on_outcome, NULL);
+	turn();
+	assert_int_equal(outcomes, 1);
+	assert_int_equal(outcome.refusal, REFUSE_FAILED);
+	assert_int_equal(engine_of("a")->stops, 0);
+	unfit = NULL;
+	router_do(router, VERB_LOAD, "b", 0, false, NULL, on_outcome, NULL);
+	turn();
+	assert_int_equal(engine_of("a")->stops, 1);
+	set(engine_of("a"), ENGINE_STOPPED);
+	turn();
+	set(engine_of("b"), ENGINE_READY);
+	turn();
+	assert_int_equal(outcomes, 2);
+	assert_true(outcome.ok);
+}
+
+/* b takes a's place and does not start. */
+static void
+fail_swap(struct req *b)
+{
+	struct req a;
+
+	serve_one(&a, "a");
+	router_done(&a.t);
+	submit(b, "b");
+	turn();
+	set(engine_of("a"), ENGINE_STOPPED);
+	turn();
+	set(engine_of("b"), ENGINE_BACKOFF);
+	turn();
+	set(engine_of("b"), ENGINE_FAILED);
+	turn();
+	assert_int_equal(b->a.refusal, REFUSE_FAILED);
+	router_done(&b->t);
+}
+
+static void
+test_rollback(void **state)
+{
+	struct req b;
+
+	(void)state;
+	conf->rollback = true;
+	fail_swap(&b);
+	assert_int_equal(engine_of("a")->starts, 2);
+	assert_int_equal(engine_of("a")->info.reason, REASON_SWAP);
+	set(engine_of("a"), ENGINE_READY);
+	turn();
+	assert_streq(router_current(router), "a");
+	/* It is not tried again for every request. */
+	submit(&b, "b");
+	assert_null(b.t);
+	assert_int_equal(engine_of("a")->stops, 1);
+	assert_int_equal(engine_of("b")->starts, 1);
+}
+
+static void
+test_stay(void **state)
+{
+	struct req b;
+
+	(void)state;
+	fail_swap(&b);
+	assert_int_equal(engine_of("a")->starts, 1);
+	assert_streq(router_current(router), "b");
+}
+
+/* Once it had been ready its end is a story of its own. */
+static void
+test_no_rollback_after_it_was_ready(void **state)
+{
+	struct req a, b;
+
+	(void)state;
+	conf->rollback = true;
+	serve_one(&a, "a");
+	router_done(&a.t);
+	submit(&b, "b");
+	turn();
+	set(engine_of("a"), ENGINE_STOPPED);
+	turn();
+	set(engine_of("b"), ENGINE_READY);
+	turn();
+	router_done(&b.t);
+	set(engine_of("b"), ENGINE_FAILED);
+	turn();
+	assert_int_equal(engine_of("a")->starts, 1);
+}
+
+static void
+test_preload(void **state)
+{
+	static char *ids[] = {(char *)"b", (char *)"c", (char *)"a", NULL};
+	struct req q;
+
+	(void)state;
+	conf->max_loaded = 2;
+	conf->preload = ids;
+	router_preload(router);
+	turn();
+	assert_int_equal(nengines, 2);
+	set(engine_of("b"), ENGINE_READY);
+	set(engine_of("c"), ENGINE_READY);
+	turn();
+	/* No room for the third, and nobody gives way for it; a request is something else. */
+	assert_int_equal(nengines, 2);
+	turn();
+	submit(&q, "a");
+	turn();
+	assert_int_equal(engine_of("b")->stops + engine_of("c")->stops, 1);
+	router_done(&q.t);
+	conf->preload = NULL;
+}
+
+/* Two words: both are carried out where both fit, else the last one counts. */
+static void
+test_the_last_word(void **state)
+{
+	(void)state;
+	outcomes = 0;
+	router_do(router, VERB_LOAD, "a", 0, false, NULL, on_outcome, NULL);
+	turn();
+	router_do(router, VERB_LOAD, "b", 0, false, NULL, on_outcome, NULL);
+	turn();
+	assert_int_equal(outcomes, 1);
+	assert_false(outcome.ok);
+	assert_streq(outcome.cause, "another model took its place");
+	set(engine_of("a"), ENGINE_STOPPED);
+	turn();
+	set(engine_of("b"), ENGINE_READY);
+	turn();
+	assert_int_equal(outcomes, 2);
+	assert_true(outcome.ok);
+	conf->max_loaded = 2;
+	router_do(router, VERB_LOAD, "a", 0, false, NULL, on_outcome, NULL);
+	turn();
+	set(engine_of("a"), ENGINE_READY);
+	turn();
+	assert_int_equal(outcomes, 3);
+	assert_true(outcome.ok);
+	assert_int_equal(engine_of("b")->stops, 0);
+}
+
+/* Its waiters leave: what was to give way for them goes on. */
+static void
+test_nobody_left_to_give_way_for(void **state)
+{
+	struct req a, b, c;
+
+	(void)state;
+	serve_one(&a, "a");
+	submit(&b, "b");
+	turn();
+	assert_int_equal(engine_of("a")->info.state, ENGINE_DRAINING);
+	router_done(&b.t);
+	turn();
+	/* The pretend engine counts it as a start. */
+	assert_int_equal(engine_of("a")->starts, 2);
+	set(engine_of("a"), ENGINE_READY);
+	submit(&c, "a");
+	assert_int_equal(c.answers, 1);
+	assert_int_equal(engine_of("b")->starts, 0);
+	router_done(&a.t);
+	router_done(&c.t);
+}
+
 int
 main(void)
 {
@@ -786,7 +1087,10 @@ main(void)
 		T(test_stop_comes_out_under_load), T(test_refused_is_not_in_flight),
 		T(test_waiters_after_a_load_of_nobodys), T(test_person_limits_a_drain),
 		T(test_reload_without_the_target), T(test_waiters_follow_a_load), T(test_reject_refuses_who_waited),
-		T(test_load_of_a_starting_one_fails_once),
+		T(test_load_of_a_starting_one_fails_once), T(test_two_beside_one_another),
+		T(test_budget_names_the_holder), T(test_a_look_before_anybody_gives_way), T(test_rollback), T(test_stay),
+		T(test_no_rollback_after_it_was_ready), T(test_preload), T(test_the_last_word),
+		T(test_nobody_left_to_give_way_for),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

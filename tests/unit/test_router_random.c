@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC
- * A hundred thousand random steps: whatever is asked for and whatever engines do, every request is answered, every verb
- * comes out, and two engines never hold the machine at once. The engines live by the true table, without processes. */
+ * A hundred thousand random steps for each of several worlds: whatever is asked for and whatever engines do, every request
+ * is answered once, every verb comes out, no more engines hold the machine than may, their memory stays within the budget,
+ * and none gives way for a request while it loads for somebody or before its older waiters were served. The engines live by
+ * the true table, without processes; time is the test's. A second test measures how long requests wait when all goes well. */
 #include "unit.h"
 
 #include <stdio.h>
@@ -8,12 +10,11 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "engine/engine_fsm.h"
-#include "router/router_ops.h"
-#include "router/router_policy.h"
+#include "router/router_priv.h"
 
 #define STEPS 100000
 #define EPOCH 200
-#define MODELS 3
+#define MODELS 4
 #define REQS 24
 #define OPS 12
 #define PATIENCE 400	/* rounds of everything going well until all must have come out */
@@ -22,6 +23,7 @@ struct engine {
 	struct engine_info info;
 	struct engine_exit exit;
 	const struct engine_ops *ops;
+	const struct conf_model *model;
 	void *arg;
 	bool child, again, due, unlimited, stepping;
 	int inflight;
@@ -31,6 +33,7 @@ struct engine {
 
 struct req {
 	struct ticket *t;
+	const char *model;	/* asked for by this name */
 	bool used, waits, granted, refused;
 };
 
@@ -52,6 +55,8 @@ static struct req reqs[REQS];
 static struct call calls[OPS];
 static uint64_t seed;
 static bool closing;
+static uint64_t now_ms;
+static bool sound;	/* nothing fails */
 
 static unsigned
 roll(unsigned n)
@@ -91,6 +96,8 @@ step(struct engine *e, enum engine_input in)
 	}
 	e->info.wanted = st.to == ENGINE_STARTING || st.to == ENGINE_READY || st.to == ENGINE_BACKOFF || e->again;
 	e->info.state = st.to;
+	if (st.to != from)
+		e->info.since = clock_ms();
 	if (st.to == ENGINE_READY && from != ENGINE_DRAINING)
 		e->info.ready_at = clock_ms();
 	if (st.to != from)
@@ -121,7 +128,7 @@ fake_create(struct engine_env *env, struct conf *c, const struct conf_model *m, 
 
 	(void)env;
 	(void)c;
-	(void)m;
+	e->model = m;
 	e->ops = ops;
 	e->arg = arg;
 	e->info.last_exit = &e->exit;
@@ -145,19 +152,42 @@ fake_destroy(struct engine **e)
 	*e = NULL;
 }
 
-static void fake_set_conf(struct engine *e, struct conf *c, const struct conf_model *m) { (void)e; (void)c; (void)m; }
+static void fake_set_conf(struct engine *e, struct conf *c, const struct conf_model *m) { (void)c; e->model = m; }
 static void fake_start(struct engine *e, enum engine_reason why, bool manual) { (void)why; feed(e, manual ? IN_START : IN_START_AUTO); }
 static void fake_kill(struct engine *e, enum engine_reason why) { (void)why; feed(e, IN_KILL); }
 static void fake_progress(struct engine *e) { (void)e; }
 static void fake_suspect(struct engine *e) { (void)e; }
 static const struct engine_info *fake_info(struct engine *e) { return &e->info; }
 static const struct http_target *fake_target(const struct engine *e) { assert_int_equal(e->info.state, ENGINE_READY); return &target; }
-static bool fake_settled(struct engine_env *env, uint64_t since) { (void)env; (void)since; return true; }
+static bool fake_settled(struct engine_env *env, uint64_t since, uint64_t need) { (void)need; (void)env; (void)since; return true; }
+
+/* One that gives way for a request: not while somebody waits for its load, and not before those who came first. */
+static void
+may_give_way(const struct engine *e)
+{
+	const struct slot *own = e->arg;
+	const struct ticket *t = TAILQ_FIRST(&own->queue);
+	bool older = false;
+
+	assert_false(e->model->pin && !own->leaving);
+	if (t == NULL)
+		return;
+	assert_true(e->info.state == ENGINE_READY);
+	for (size_t i = 0; i < router->nslots; i++) {
+		const struct ticket *o = TAILQ_FIRST(&router->slots[i]->queue);
+
+		older = older || (router->slots[i] != own && o != NULL && o->turn < t->turn);
+	}
+	assert_true(older);
+}
 
 static void
 fake_stop(struct engine *e, enum engine_reason why, bool now, bool unlimited)
 {
 	bool endless = e->info.state == ENGINE_DRAINING && e->unlimited;
+
+	if (why == REASON_SWAP && unlimited)
+		may_give_way(e);
 
 	e->info.reason = why;
 	e->unlimited = unlimited;
@@ -185,9 +215,24 @@ fake_set_inflight(struct engine *e, int n)
 		feed(e, IN_IDLE);
 }
 
+static uint64_t fake_need(const struct engine_env *env, const struct conf_model *m) { (void)env; return m->memory; }
+
+static bool
+fake_preflight(struct engine *e, enum engine_reason why)
+{
+	enum engine_state from = e->info.state;
+
+	(void)why;
+	if (sound || policy_occupies(from) || roll(20) != 0)
+		return true;
+	e->info.state = ENGINE_FAILED;
+	e->ops->changed(e->arg, e, from, ENGINE_FAILED);
+	return false;
+}
+
 static const struct router_ops fake_ops = {
 	fake_create, fake_destroy, fake_set_conf, fake_start, fake_stop, fake_kill, fake_restart, fake_set_inflight,
-	fake_progress, fake_suspect, fake_info, fake_target, fake_settled,
+	fake_progress, fake_suspect, fake_info, fake_target, fake_settled, fake_need, fake_preflight,
 };
 
 static void
@@ -277,10 +322,10 @@ on_outcome(void *arg, const struct router_outcome *o)
 static const char *
 some_model(void)
 {
-	static const char *const names[] = {"a", "b", "c", NULL, "nope"};
-	unsigned i = roll(20);
+	static const char *const names[] = {"a", "b", "c", "d", NULL, "nope"};
+	unsigned i = roll(24);
 
-	return names[i < 17 ? i % 4 : i % 2 == 0 ? 4 : 0];
+	return names[i < 20 ? i % 5 : i % 2 == 0 ? 5 : 0];
 }
 
 static void
@@ -294,7 +339,8 @@ submit(void)
 		if (q->used)
 			continue;
 		q->used = true;
-		q->t = router_submit(router, some_model(), on_answer, q, &now, &q->waits);
+		q->model = some_model();
+		q->t = router_submit(router, q->model, on_answer, q, &now, &q->waits);
 		if (q->t == NULL) {
 			assert_int_not_equal(now.refusal, REFUSE_NONE);
 			memset(q, 0, sizeof(*q));
@@ -345,6 +391,7 @@ static void
 check(void)
 {
 	int waiting = 0, flying = 0, holders = 0;
+	uint64_t bytes = 0;
 
 	for (size_t i = 0; i < REQS; i++) {
 		waiting += reqs[i].used && reqs[i].waits;
@@ -353,15 +400,32 @@ check(void)
 	assert_int_equal(router_queued(router), waiting);
 	assert_int_equal(router_in_flight(router), flying);
 	for (size_t i = 0; i < ARRAY_LEN(engines); i++)
-		holders += engines[i] != NULL && policy_occupies(engines[i]->info.state);
-	assert_true(holders <= 1);
+		if (engines[i] != NULL && policy_occupies(engines[i]->info.state)) {
+			holders++;
+			bytes += engines[i]->model->memory;
+		}
+	assert_true(holders <= confs[0].max_loaded);
+	assert_true(confs[0].memory_budget == 0 || bytes <= confs[0].memory_budget);
 }
 
 static void
+pass(uint64_t ms)
+{
+	now_ms += ms;
+	clock_fake(now_ms, now_ms);
+}
+
+/* The router's timer is of real time: here it goes off when the test's time says so. */
+static void
 turn(void)
 {
-	for (int i = 0; i < 3; i++)
+	for (int i = 0; i < 3; i++) {
+		if (router != NULL && timer_armed(&router->tick) && timer_left(&router->tick) == 0) {
+			timer_stop(&router->tick);
+			router_kick(router);
+		}
 		loop_once(loop, 0);
+	}
 }
 
 static void
@@ -417,7 +481,9 @@ say_stuck(unsigned long at)
 static void
 settle(unsigned long at)
 {
+	sound = true;
 	for (int n = 0; n < PATIENCE && !all_out(); n++) {
+		pass(200);
 		each_engine(true);
 		turn();
 		check();
@@ -431,6 +497,7 @@ settle(unsigned long at)
 		say_stuck(at);
 		fail();
 	}
+	sound = false;
 }
 
 static void
@@ -454,6 +521,8 @@ random_step(void)
 		each_engine(false);
 		break;
 	}
+	if (roll(3) == 0)
+		pass(roll(3000));
 	if (roll(2) == 0)
 		turn();
 	check();
@@ -479,41 +548,59 @@ close_router(unsigned long at)
 	check();
 }
 
+struct world {
+	enum conf_route route;
+	int max_loaded;
+	uint64_t budget, min_resident, max_swap_wait;
+	bool pin;	/* one of them */
+};
+
 static void
-setup_confs(enum conf_route route)
+setup_confs(const struct world *w)
 {
-	static char ids[MODELS][2] = {"a", "b", "c"};
-	static const size_t which[3][MODELS] = {{0, 1, 2}, {0, 1, 1}, {1, 2, 2}}, many[3] = {3, 2, 2};
+	static char ids[MODELS][2] = {"a", "b", "c", "d"}, *preload[] = {ids[0], ids[3], NULL};
+	static const size_t which[3][MODELS] = {{0, 1, 2, 3}, {0, 1, 1, 1}, {1, 2, 3, 3}}, many[3] = {4, 2, 3};
 
 	memset(models, 0, sizeof(models));
 	memset(confs, 0, sizeof(confs));
-	for (size_t i = 0; i < MODELS; i++)
+	for (size_t i = 0; i < MODELS; i++) {
 		models[i].id = ids[i];
+		models[i].memory = 1 + 2 * i;
+	}
 	models[1].concurrency_limit = 2;
+	models[0].pin = w->pin;
 	for (size_t i = 0; i < 3; i++) {
 		for (size_t k = 0; k < many[i]; k++)
 			lists[i][k] = &models[which[i][k]];
 		confs[i].models = lists[i];
 		confs[i].nmodels = many[i];
 		confs[i].default_model = models[which[i][0]].id;
-		confs[i].route = route;
+		confs[i].route = w->route;
 		confs[i].source = CONF_FILE;
 		confs[i].queue_max = 6;
 		confs[i].queue_max_wait = 300000;
+		confs[i].max_loaded = w->max_loaded;
+		confs[i].memory_budget = w->budget;
+		confs[i].min_resident = w->min_resident;
+		confs[i].max_swap_wait = w->max_swap_wait;
+		confs[i].rollback = roll(2) == 0;
+		confs[i].preload = preload;
 		confs[i].refs = 1000000;	/* the trees are static */
 	}
 }
 
 static void
-walk(enum conf_route route)
+walk(const struct world *w)
 {
-	setup_confs(route);
-	for (unsigned long at = 0; at < STEPS / 3; at += EPOCH) {
+	for (unsigned long at = 0; at < STEPS; at += EPOCH) {
 		memset(reqs, 0, sizeof(reqs));
 		memset(calls, 0, sizeof(calls));
 		memset(engines, 0, sizeof(engines));
-		seed = at * 3 + (unsigned)route + 1;
+		seed = at * 31 + (unsigned)w->route + (unsigned)w->max_loaded * 7 + w->budget + 1;
+		setup_confs(w);
 		router = router_new_ops(loop, bus, metrics, NULL, &confs[0], &fake_ops);
+		if (roll(4) == 0)
+			router_preload(router);
 		for (int i = 0; i < EPOCH; i++)
 			random_step();
 		if (roll(2) == 0)
@@ -523,9 +610,157 @@ walk(enum conf_route route)
 	}
 }
 
-static void test_swap(void **state) { (void)state; walk(ROUTE_SWAP); }
-static void test_loaded(void **state) { (void)state; walk(ROUTE_LOADED); }
-static void test_reject(void **state) { (void)state; walk(ROUTE_REJECT); }
+#define WALK(name, ...)                                              \
+	static void test_##name(void **state)                        \
+	{                                                            \
+		const struct world w = {__VA_ARGS__};                \
+                                                                     \
+		(void)state;                                         \
+		walk(&w);                                            \
+	}
+
+WALK(swap, ROUTE_SWAP, 1, 0, 0, 0, false)
+WALK(swap_with_patience, ROUTE_SWAP, 1, 0, 5000, 15000, false)
+WALK(two, ROUTE_SWAP, 2, 0, 5000, 15000, false)
+WALK(two_and_one_pinned, ROUTE_SWAP, 2, 0, 0, 2000, true)
+WALK(budget, ROUTE_SWAP, 4, 9, 1000, 4000, false)
+WALK(budget_and_one_pinned, ROUTE_SWAP, 3, 8, 0, 0, true)
+WALK(loaded, ROUTE_LOADED, 1, 0, 0, 0, false)
+WALK(loaded_two, ROUTE_LOADED, 2, 0, 0, 1000, false)
+WALK(reject, ROUTE_REJECT, 1, 0, 0, 0, false)
+WALK(reject_two, ROUTE_REJECT, 2, 6, 0, 0, false)
+
+/* how long they wait ------------------------------------------------------------------------------------------------ */
+
+#define LOAD_MS 3000
+#define STOP_MS 400
+#define FLIGHT_MS 20000
+#define TICK_MS 50
+
+static struct flight {
+	struct req q;
+	uint64_t since, ends, waited;
+} flights[64];
+static uint64_t longest[MODELS];
+
+static void
+on_flight(void *arg, const struct router_answer *a)
+{
+	struct flight *f = arg;
+	size_t i = (size_t)(f->q.model[0] - 'a');
+
+	assert_int_equal(a->refusal, REFUSE_NONE);
+	f->q.waits = false;
+	f->ends = now_ms + 500 + roll(FLIGHT_MS - 500);
+	f->waited = now_ms - f->since;
+	if (f->waited > longest[i])
+		longest[i] = f->waited;
+}
+
+/* One asks; most want the first model. */
+static void
+fly(struct flight *f, unsigned nmodels)
+{
+	static const char *const names[] = {"a", "b", "c", "d"};
+	struct router_answer now = {.refusal = REFUSE_NONE};
+
+	memset(f, 0, sizeof(*f));
+	if (nmodels == 1)
+		f->q.model = names[f == &flights[0]];
+	else
+		f->q.model = names[roll(3) != 0 ? 0 : roll(nmodels)];
+	f->q.used = f->q.waits = true;
+	f->since = now_ms;
+	f->q.t = router_submit(router, f->q.model, on_flight, f, &now, &f->q.waits);
+	assert_non_null(f->q.t);
+	if (!f->q.waits)
+		on_flight(f, &now);
+}
+
+/* Engines take their time, and no more. */
+static void
+engines_go_on(void)
+{
+	for (size_t i = 0; i < ARRAY_LEN(engines); i++) {
+		struct engine *e = engines[i];
+
+		if (e == NULL)
+			continue;
+		if (e->info.state == ENGINE_STARTING && now_ms >= e->info.since + LOAD_MS)
+			feed(e, IN_READY);
+		else if (e->info.state == ENGINE_STOPPING && now_ms >= e->info.since + STOP_MS)
+			gone(e);
+	}
+}
+
+static bool
+serves(const char *id)
+{
+	struct router_row row;
+
+	return router_row(router, id, &row) && row.engine != NULL && row.engine->info.state == ENGINE_READY;
+}
+
+/* An hour in which clients ask again as soon as they were answered. One model only: all but one client want it, and that one
+ * asks for the second whenever the first is loaded. */
+static void
+rush(unsigned nmodels, int max_loaded)
+{
+	const struct world w = {ROUTE_SWAP, max_loaded, 0, 5000, 15000, false};
+
+	memset(reqs, 0, sizeof(reqs));
+	memset(engines, 0, sizeof(engines));
+	memset(longest, 0, sizeof(longest));
+	seed = nmodels * 10 + (unsigned)max_loaded;
+	setup_confs(&w);
+	confs[0].queue_max = 100;
+	models[1].concurrency_limit = 0;
+	sound = true;
+	router = router_new_ops(loop, bus, metrics, NULL, &confs[0], &fake_ops);
+	for (size_t i = 0; i < ARRAY_LEN(flights); i++)
+		fly(&flights[i], nmodels);
+	for (uint64_t end = now_ms + 3600000; now_ms < end;) {
+		pass(TICK_MS);
+		engines_go_on();
+		turn();
+		for (size_t i = 0; i < ARRAY_LEN(flights); i++)
+			if (!flights[i].q.waits && now_ms >= flights[i].ends) {
+				router_done(&flights[i].q.t);
+				if (nmodels > 1 || i > 0 || serves("a"))
+					fly(&flights[i], nmodels);
+			}
+	}
+	for (size_t i = 0; i < ARRAY_LEN(flights); i++)
+		router_done(&flights[i].q.t);
+	closing = true;
+	router_shutdown(router, true, on_end, NULL);
+	for (int n = 0; n < PATIENCE && closing; n++) {
+		each_engine(true);
+		turn();
+	}
+	router_free(&router);
+	sound = false;
+}
+
+/* However busy the first model is kept, the second is served within its patience, the longest request then in flight, a stop
+ * and a load. With more models each that waited longer comes before. */
+static void
+test_nobody_starves(void **state)
+{
+	const uint64_t change = FLIGHT_MS + STOP_MS + LOAD_MS + 4 * TICK_MS;
+
+	(void)state;
+	rush(1, 1);
+	assert_true(longest[1] > 15000 && longest[1] <= 15000 + change);
+	/* Who comes just after the first was closed for the second waits for both changes. */
+	assert_true(longest[0] <= 2 * change + 5000);
+	rush(4, 1);
+	for (size_t i = 0; i < 4; i++)
+		assert_true(longest[i] > 0 && longest[i] <= 15000 + 4 * (change + 5000));
+	rush(4, 2);
+	for (size_t i = 0; i < 4; i++)
+		assert_true(longest[i] <= 15000 + 4 * (change + 5000));
+}
 
 static void
 no_log(void *arg, enum log_level level, const char *module, const char *ctx, const char *text)
@@ -542,6 +777,7 @@ setup(void **state)
 {
 	(void)state;
 	log_set_sink(no_log, NULL);
+	pass(1000000);
 	loop = loop_new();
 	bus = bus_new();
 	metrics = metrics_new();
@@ -555,6 +791,7 @@ teardown(void **state)
 	metrics_free(&metrics);
 	bus_free(&bus);
 	loop_free(&loop);
+	clock_fake_off();
 	return 0;
 }
 
@@ -562,7 +799,11 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_swap), cmocka_unit_test(test_loaded), cmocka_unit_test(test_reject),
+		cmocka_unit_test(test_swap), cmocka_unit_test(test_swap_with_patience), cmocka_unit_test(test_two),
+		cmocka_unit_test(test_two_and_one_pinned), cmocka_unit_test(test_budget),
+		cmocka_unit_test(test_budget_and_one_pinned), cmocka_unit_test(test_loaded),
+		cmocka_unit_test(test_loaded_two), cmocka_unit_test(test_reject), cmocka_unit_test(test_reject_two),
+		cmocka_unit_test(test_nobody_starves),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

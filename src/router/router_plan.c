@@ -1,0 +1,464 @@
+/* SPDX-License-Identifier: ISC
+ * Carries out what the policy decides: who starts, who gives way, who comes back when a swap failed. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "base/xmalloc.h"
+#include "router/router_priv.h"
+
+#define SETTLE_STEP 10	/* ms between two looks at memory that comes back */
+
+/* what the policy sees --------------------------------------------------------------------------------------------- */
+
+static bool
+restarting(const struct slot *s)
+{
+	enum engine_state st = slot_state(s);
+
+	return (st == ENGINE_DRAINING || st == ENGINE_STOPPING) && s->router->eng->info(s->engine)->wanted;
+}
+
+bool
+slot_leaves(const struct slot *s)
+{
+	enum engine_state st = slot_state(s);
+
+	return (st == ENGINE_DRAINING || st == ENGINE_STOPPING) && !s->router->eng->info(s->engine)->wanted;
+}
+
+/* What it takes, as well as it is known: what the configuration says counts; else the most it was ever seen to take. */
+static uint64_t
+memory_of(const struct router *r, const struct slot *s)
+{
+	uint64_t need;
+	const struct engine_info *i;
+
+	if (r->conf->memory_budget == 0)
+		return 0;
+	need = r->eng->memory_need(r->env, s->model);
+	if (s->engine == NULL || s->model->memory != 0)
+		return need;
+	i = r->eng->info(s->engine);
+	if (i->peak_rss > need && i->state != ENGINE_STARTING)
+		need = i->peak_rss;
+	/* One that serves takes what it takes, however little is known. */
+	return need == 0 && (i->state == ENGINE_READY || i->state == ENGINE_DRAINING) ? 1 : need;
+}
+
+static void
+describe(const struct router *r, struct slot *s, struct policy_model *m)
+{
+	const struct engine_info *i = s->engine == NULL ? NULL : r->eng->info(s->engine);
+	const struct ticket *t = TAILQ_FIRST(&s->queue);
+	bool again = restarting(s);
+
+	*m = (struct policy_model){
+		.state = again ? ENGINE_STARTING : slot_state(s),
+		.leaving = slot_leaves(s),
+		.may_stay = !s->leaving && !verbs_stopping(r, s),
+		.bounded = i != NULL && i->kill_at != 0,
+		.pinned = s->model->pin && !s->leaving,
+		.manual = s->manual || again,
+		.in_flight = s->in_flight,
+		.queued = s->queued,
+		.oldest = t == NULL ? 0 : t->since,
+		.turn = t == NULL ? s->turn : t->turn,
+		.ready_at = i == NULL ? 0 : i->ready_at,
+		.claim = s->claim,
+		.word = s->word,
+		.need = memory_of(r, s),
+	};
+	m->used_at = s->idle_since > m->ready_at ? s->idle_since : m->ready_at;
+}
+
+static struct policy_limits
+limits_of(const struct router *r)
+{
+	return (struct policy_limits){
+		.min_resident = r->conf->min_resident, .max_swap_wait = r->conf->max_swap_wait,
+		.max_loaded = r->conf->max_loaded > 0 ? (size_t)r->conf->max_loaded : 1, .budget = r->conf->memory_budget,
+	};
+}
+
+bool
+plan_fits(struct router *r, const struct slot *s)
+{
+	struct policy_model *m = xcalloc(r->nslots + 1, sizeof(*m));
+	struct policy_limits lim = limits_of(r);
+	size_t at = 0;
+	bool fits;
+
+	for (size_t i = 0; i < r->nslots; i++) {
+		describe(r, r->slots[i], &m[i]);
+		if (r->slots[i] == s)
+			at = i;
+	}
+	fits = policy_fits(m, r->nslots, &lim, at);
+	free(m);
+	return fits;
+}
+
+/* beginnings ------------------------------------------------------------------------------------------------------- */
+
+static void
+load_begins(struct slot *s)
+{
+	if (s->load_since == 0)
+		s->load_since = clock_ms();
+}
+
+/* Those that gave way for one that will not start come back. */
+static void
+roll_back(struct router *r, struct slot *failed)
+{
+	char text[640];
+
+	for (size_t i = 0; i < r->nslots; i++) {
+		struct slot *s = r->slots[i];
+		struct bus_event e = {.kind = BUS_ACTION, .model = s->model->id, .text = text};
+
+		if (s->gave_way_to != failed || s->leaving)
+			continue;
+		s->gave_way_to = NULL;
+		if (!r->conf->rollback || r->shutting || s->claim > CLAIM_RETURN)
+			continue;
+		s->claim = CLAIM_RETURN;
+		s->turn = ++r->arrivals;
+		snprintf(text, sizeof(text), "%s did not start: %s comes back", failed->model->id, s->model->id);
+		log_warn("router", s->model->id, "%s", text);
+		bus_publish(r->bus, &e);
+	}
+}
+
+static void
+load_failed(struct router *r, struct slot *s)
+{
+	s->claim = CLAIM_NONE;
+	s->replaces = NULL;
+	s->load_since = 0;
+	s->checked = false;
+	roll_back(r, s);
+	r->undo_due = r->undo_due || r->undo_for == s;
+}
+
+/* Once for each load, before anybody gives way for it: whether it could start at all. */
+static bool
+checked(struct router *r, struct slot *s)
+{
+	if (s->checked)
+		return true;
+	load_begins(s);
+	s->checked = r->eng->preflight(slot_engine(s), s->claim == CLAIM_PERSON ? REASON_USER : REASON_REQUEST);
+	if (!s->checked) {
+		log_warn("router", s->model->id, "it cannot start; nothing else was touched");
+		load_failed(r, s);
+		router_kick(r);
+	}
+	return s->checked;
+}
+
+void
+slot_start(struct slot *s)
+{
+	struct router *r = s->router;
+	bool person = s->claim == CLAIM_PERSON;
+	enum engine_reason why = person || s->claim == CLAIM_PRELOAD ? REASON_USER :
+	    s->claim == CLAIM_RETURN ? REASON_SWAP : REASON_REQUEST;
+
+	load_begins(s);
+	s->manual = person;
+	s->claim = CLAIM_NONE;
+	s->gave_way_to = NULL;
+	r->current = r->last = s;
+	r->eng->start(slot_engine(s), why, person);
+}
+
+/* False while what was held before is not back yet. */
+static bool
+settled(struct router *r, const struct slot *s)
+{
+	if (r->settle_since == 0)
+		return true;
+	if (!r->eng->settled(r->env, r->settle_since, r->eng->memory_need(r->env, s->model))) {
+		if (!timer_armed(&r->tick) || timer_left(&r->tick) > SETTLE_STEP)
+			timer_set(&r->tick, SETTLE_STEP);
+		return false;
+	}
+	r->settle_since = 0;
+	return true;
+}
+
+static void
+do_start(struct router *r, struct slot *s)
+{
+	/* What is there already is waited for first, so that a failed check does not come before its time. */
+	if (settled(r, s) && checked(r, s))
+		slot_start(s);
+}
+
+static void
+do_evict(struct router *r, struct slot *v, struct slot *by, bool bounded)
+{
+	bool leaves = slot_leaves(v);
+
+	if (by != NULL && !checked(r, by))
+		return;
+	if (by == NULL)
+		log_info("router", v->model->id, "too much is loaded, and this was not used for the longest time");
+	else if (!leaves)
+		log_info("router", by->model->id, "takes the place of %s", v->model->id);
+	if (by != NULL) {
+		by->replaces = v;
+		v->gave_way_to = by;
+		r->undo_touched = r->undo_touched || by == r->undo_for;
+	}
+	if (!leaves)
+		v->claim = CLAIM_NONE;
+	r->settle_since = clock_ms();
+	r->eng->stop(v->engine, REASON_SWAP, false, !bounded);
+}
+
+/* Nothing was done to it yet. */
+static void
+do_keep(struct router *r, struct slot *s)
+{
+	bool wanted = s->claim != CLAIM_NONE || s->queued > 0, person = s->claim == CLAIM_PERSON;
+
+	log_info("router", s->model->id, wanted ? "stays: it is wanted again" : "stays: its place is not needed any more");
+	if (s->gave_way_to != NULL && s->gave_way_to->replaces == s)
+		s->gave_way_to->replaces = NULL;
+	s->gave_way_to = NULL;
+	s->claim = CLAIM_NONE;
+	if (wanted)
+		r->current = r->last = s;
+	r->eng->start(s->engine, person ? REASON_USER : REASON_REQUEST, person);
+}
+
+static void
+do_refuse(struct router *r, struct slot *s, struct slot *by)
+{
+	char cause[320], need[32], budget[32], holds[32];
+	uint64_t limit = r->conf->memory_budget;
+
+	text_size(need, sizeof(need), memory_of(r, s));
+	text_size(budget, sizeof(budget), limit);
+	text_size(holds, sizeof(holds), memory_of(r, by));
+	if (s == by)
+		snprintf(cause, sizeof(cause), "%s needs %s, and memoryBudget is %s", s->model->id, need, budget);
+	else if (by->model->pin && limit != 0)
+		snprintf(cause, sizeof(cause), "%s is pinned and holds %s of %s; %s needs %s", by->model->id, holds, budget,
+		    s->model->id, need);
+	else if (by->model->pin)
+		snprintf(cause, sizeof(cause), "%s is pinned and maxLoaded is %d", by->model->id, r->conf->max_loaded);
+	else
+		snprintf(cause, sizeof(cause), "%s took its place", by->model->id);
+	if (s->claim == CLAIM_RETURN || s->claim == CLAIM_PRELOAD)
+		log_info("router", s->model->id, "not loaded: %s", s == by ? "there is no room" : cause);
+	else
+		log_warn("router", s->model->id, "refused: %s", cause);
+	s->claim = CLAIM_NONE;
+	s->checked = false;
+	s->load_since = 0;
+	queue_refuse_all(s, REFUSE_CONFLICT, cause);
+	verbs_refuse(r, s, cause);
+}
+
+static struct slot *
+at(const struct router *r, size_t i)
+{
+	return i == POLICY_NONE ? NULL : r->slots[i];
+}
+
+/* Nobody returns for it any more. */
+static void
+forget_victims(struct router *r, const struct slot *s)
+{
+	for (size_t i = 0; i < r->nslots; i++)
+		if (r->slots[i]->gave_way_to == s)
+			r->slots[i]->gave_way_to = NULL;
+}
+
+/* What was begun for waiters that left is forgotten. */
+static void
+tidy(struct router *r)
+{
+	for (size_t i = 0; i < r->nslots; i++) {
+		struct slot *s = r->slots[i];
+
+		if (slot_state(s) != ENGINE_STOPPED || s->claim != CLAIM_NONE || s->queued > 0)
+			continue;
+		s->replaces = NULL;
+		s->load_since = 0;
+		s->checked = false;
+		forget_victims(r, s);
+	}
+}
+
+/* Does what is to be done now; returns when to ask again (ms), 0: no need. */
+uint64_t
+plan_carry_out(struct router *r, uint64_t now)
+{
+	struct policy_limits lim = limits_of(r);
+	struct policy_plan plan = {0};
+	struct policy_model *m;
+
+	if (r->shutting)
+		return 0;
+	tidy(r);
+	m = xcalloc(r->nslots + 1, sizeof(*m));
+	plan.steps = xcalloc(2 * r->nslots + 1, sizeof(*plan.steps));
+	for (size_t i = 0; i < r->nslots; i++)
+		describe(r, r->slots[i], &m[i]);
+	router_policy(m, r->nslots, &lim, now, &plan);
+	for (size_t i = 0; i < plan.n; i++) {
+		const struct policy_step *st = &plan.steps[i];
+		struct slot *s = at(r, st->model);
+
+		switch (st->act) {
+		case POLICY_START:
+			do_start(r, s);
+			break;
+		case POLICY_EVICT:
+			do_evict(r, s, at(r, st->by), st->bounded);
+			break;
+		case POLICY_KEEP:
+			do_keep(r, s);
+			break;
+		case POLICY_REFUSE:
+		default:
+			do_refuse(r, s, at(r, st->by));
+			break;
+		}
+	}
+	free(plan.steps);
+	free(m);
+	return plan.again_in;
+}
+
+/* ends ------------------------------------------------------------------------------------------------------------- */
+
+void
+plan_forget(struct router *r, const struct slot *s)
+{
+	forget_victims(r, s);
+	for (size_t i = 0; i < r->nslots; i++)
+		if (r->slots[i]->replaces == s)
+			r->slots[i]->replaces = NULL;
+	if (r->undo_for == s)
+		plan_undo_clear(r);
+}
+
+static void
+note_load(struct router *r, const struct slot *s)
+{
+	char labels[256];
+
+	metrics_observe(r->metrics, "mai_load_seconds",
+	    metrics_labels(labels, sizeof(labels), "model", s->model->id, NULL),
+	    (double)(clock_ms() - s->load_since) / 1000);
+}
+
+/* An engine's state changed. What follows for others is done from the loop. */
+void
+plan_changed(struct slot *s, enum engine_state from, enum engine_state to)
+{
+	struct router *r = s->router;
+
+	switch (to) {
+	case ENGINE_READY:
+		if (from == ENGINE_DRAINING)
+			break;
+		if (s->load_since != 0)
+			note_load(r, s);
+		if (s->replaces != NULL)
+			r->swaps++;
+		forget_victims(r, s);
+		if (r->undo_for == s)
+			plan_undo_clear(r);
+		s->replaces = NULL;
+		s->load_since = 0;
+		s->checked = false;
+		break;
+	case ENGINE_FAILED:
+		load_failed(r, s);
+		break;
+	case ENGINE_STOPPED:
+	case ENGINE_STARTING:
+	case ENGINE_DRAINING:
+	case ENGINE_STOPPING:
+	case ENGINE_BACKOFF:
+	default:
+		break;
+	}
+}
+
+/* A definition that took another one's place did not start: the old one is put back. */
+void
+plan_undo(struct router *r)
+{
+	struct conf *c;
+	struct slot *s;
+	char *id;
+
+	if (!r->undo_due)
+		return;
+	r->undo_due = false;
+	if (r->undo == NULL || r->shutting || (!r->conf->rollback && r->undo_touched)) {
+		plan_undo_clear(r);
+		return;
+	}
+	c = r->undo;
+	id = r->undo_id;
+	r->undo = NULL;
+	r->undo_id = NULL;
+	r->undo_for = NULL;
+	router_reload(r, c);
+	s = slot_find(r, id);
+	if (s != NULL && !policy_occupies(slot_state(s)))
+		s->claim = CLAIM_RETURN;
+	if (s != NULL)
+		r->current = r->last = s;
+	conf_unref(&c);
+	free(id);
+}
+
+void
+plan_undo_clear(struct router *r)
+{
+	conf_unref(&r->undo);
+	free(r->undo_id);
+	r->undo_id = NULL;
+	r->undo_for = NULL;
+	r->undo_due = false;
+}
+
+/* what is to be seen ----------------------------------------------------------------------------------------------- */
+
+/* Whether a swap is under way towards s. */
+bool
+plan_swapping(const struct slot *s)
+{
+	const struct router *r = s->router;
+
+	if (s->replaces == NULL)
+		return false;
+	/* Once the new one has crashed its own states tell more than the steps of the swap. */
+	switch (slot_state(s)) {
+	case ENGINE_STARTING:
+		return r->eng->info(s->engine)->attempt == 0;
+	case ENGINE_STOPPED:
+	case ENGINE_STOPPING:
+		return s->claim != CLAIM_NONE || s->queued > 0;
+	case ENGINE_FAILED:
+		return s->claim != CLAIM_NONE;
+	case ENGINE_READY:
+	case ENGINE_DRAINING:
+	case ENGINE_BACKOFF:
+	default:
+		return false;
+	}
+}

@@ -1,0 +1,308 @@
+# SPDX-License-Identifier: ISC
+"""Several models: who is loaded, who gives way, who waits and for how long, and what happens when a swap fails."""
+import json
+import threading
+import time
+
+import pytest
+
+from lib import http, proc, world
+from lib.mai import SLOW
+from lib.proc import never, wait
+
+
+def models(m, ids, args=(), **keys):
+    return {i: m.engine(i, args, **keys) for i in ids}
+
+
+def serve(m, defs, **top):
+    m.config(defs, **top)
+    m.serve()
+    m.settle_fds()
+    return m
+
+
+def loaded(m):
+    return sorted(r["model"] for r in m.get("/running").json["running"] if r["state"] == "ready")
+
+
+def states(m):
+    return {r["model"]: r["state"] for r in m.get("/running").json["running"]}
+
+
+class Clients:
+    """Clients that ask for one model again and again until they are told to end; what came back is kept."""
+
+    def __init__(self, m, model, n, fake):
+        self.m, self.model, self.fake = m, model, fake
+        self.stop = threading.Event()
+        self.done, self.bad = 0, []
+        self.lock = threading.Lock()
+        self.threads = [threading.Thread(target=self.run, daemon=True) for _ in range(n)]
+        for t in self.threads:
+            t.start()
+
+    def run(self):
+        while not self.stop.is_set():
+            try:
+                r = self.m.chat(self.model, fake=self.fake, stream=True, timeout=60)
+                good = r.status == 200 and http.events(r.body)[-1] == "[DONE]"
+            except Exception as e:   # counted, whatever it was
+                good, r = False, e
+            with self.lock:
+                self.done += good
+                if not good:
+                    self.bad.append(r)
+
+    def end(self):
+        self.stop.set()
+        for t in self.threads:
+            t.join(60)
+        assert not any(t.is_alive() for t in self.threads)
+        return self
+
+
+def test_two_at_once_and_the_least_recently_used_goes(mai):
+    serve(mai, models(mai, "abc"), maxLoaded=2, minResident=0)
+    for i in "ab":
+        assert mai.chat(i).status == 200
+    assert loaded(mai) == ["a", "b"]
+    assert mai.chat("a").status == 200
+    assert mai.chat("c").status == 200
+    assert loaded(mai) == ["a", "c"], "b was not used for the longest time"
+    assert mai.records["a"].count("start") == 1
+    ids = {e["id"]: e["state"] for e in mai.snapshot()["engines"]}
+    assert ids == {"a": "ready", "b": "stopped", "c": "ready"}
+
+
+def test_one_that_works_is_not_the_one_that_goes(mai):
+    serve(mai, models(mai, "abc"), maxLoaded=2, minResident=0)
+    stream = world.Later(mai.chat, "a", fake="sse=30, gap=50", stream=True, timeout=30)
+    wait(lambda: "a" in mai.records and mai.records["a"].count("listen") == 1, 5, "a listens")
+    wait(lambda: mai.stats("a")["in_progress"] == 1, 5, "stream")
+    assert mai.chat("b").status == 200
+    assert mai.chat("c").status == 200
+    assert loaded(mai) == ["a", "c"]
+    assert http.events(stream.result().body)[-1] == "[DONE]"
+
+
+def test_pinned_never_goes(mai):
+    defs = {"a": mai.engine("a", pin=True, ttl=0.2), **models(mai, "bc")}
+    serve(mai, defs, maxLoaded=2, minResident=0)
+    for i in "abcbc":
+        assert mai.chat(i).status == 200
+    assert mai.records["a"].count("start") == 1 and "a" in loaded(mai)
+    never(lambda: "a" not in loaded(mai), 0.6, "a pinned model unloaded for its ttl")
+
+
+def test_all_places_pinned_is_a_409_that_says_so(mai):
+    serve(mai, {"a": mai.engine("a", pin=True), "b": mai.engine("b")}, minResident=0)
+    assert mai.chat("a").status == 200
+    r = mai.chat("b")
+    assert r.status == 409 and r.json["error"]["code"] == "model_conflict"
+    assert r.json["mai"]["cause"] == "a is pinned and maxLoaded is 1"
+    r = mai.post("/load", {"model": "b"})
+    assert r.status == 409 and "a is pinned" in json.dumps(r.json)
+    assert mai.records["b"].count("start") == 0 and loaded(mai) == ["a"]
+    # a person may stop it
+    assert mai.post("/models/unload", {"model": "a"}).status == 200
+    wait(lambda: mai.chat("b").status == 200, 5, "b after a was stopped")
+
+
+def test_memory_budget(mai):
+    defs = {"a": mai.engine("a", memory="6GiB"), "b": mai.engine("b", memory="3GiB"),
+            "c": mai.engine("c", memory="7GiB"), "big": mai.engine("big", memory="11GiB")}
+    serve(mai, defs, maxLoaded=8, memoryBudget="10GiB", minResident=0)
+    assert mai.chat("a").status == 200
+    assert mai.chat("b").status == 200
+    assert loaded(mai) == ["a", "b"]
+    assert mai.chat("c").status == 200
+    assert loaded(mai) == ["b", "c"], "a alone is enough to make room"
+    r = mai.chat("big")
+    assert r.status == 409 and r.json["mai"]["cause"] == "big needs 11.0G, and memoryBudget is 10.0G"
+    assert loaded(mai) == ["b", "c"]
+
+
+def test_memory_budget_names_who_holds_it(mai):
+    defs = {"a": mai.engine("a", memory="8GiB", pin=True), "b": mai.engine("b", memory="3GiB")}
+    serve(mai, defs, maxLoaded=8, memoryBudget="10GiB", minResident=0)
+    assert mai.chat("a").status == 200
+    r = mai.chat("b")
+    assert r.status == 409
+    assert r.json["mai"]["cause"] == "a is pinned and holds 8.0G of 10.0G; b needs 3.0G"
+
+
+def test_an_unknown_need_is_learned(mai):
+    serve(mai, models(mai, "ab"), maxLoaded=8, memoryBudget="1GiB", minResident=0)
+    assert mai.chat("a").status == 200
+    # Nothing is known of b: it is loaded alone, once.
+    assert mai.chat("b").status == 200
+    assert loaded(mai) == ["b"]
+    assert mai.chat("a").status == 200
+    assert loaded(mai) == ["a", "b"], "what a took is known by now"
+
+
+@pytest.mark.limit(120)
+def test_fifty_at_once_over_three_models_and_one_place(mai):
+    serve(mai, models(mai, "abc", ["--ready-after", "50"]), minResident=0.2, maxSwapWait=0.5, queueMax=64)
+    calls = [world.Later(mai.chat, "abc"[i % 3], fake="sse=5, gap=10" if i % 2 else None, stream=bool(i % 2), timeout=60)
+             for i in range(50)]
+    for i, c in enumerate(calls):
+        r = c.result(90)
+        assert r.status == 200 and r.header("X-Mai-Model") == "abc"[i % 3], r
+        if i % 2:
+            assert http.events(r.body)[-1] == "[DONE]"
+    # collated: not one swap for each request
+    assert sum(mai.records[i].count("start") for i in "abc") <= 12
+
+
+@pytest.mark.limit(120)
+def test_a_busy_model_starves_nobody_and_is_never_cut(mai):
+    patience, flight, load = 1.0, 0.6, 0.2
+    serve(mai, models(mai, "ab", ["--ready-after", str(int(load * 1000))]), maxSwapWait=patience, minResident=0.1,
+          drainTimeout=0.1)
+    busy = Clients(mai, "a", 8, f"sse=12, gap={int(flight / 12 * 1000)}")
+    wait(lambda: busy.done >= 8, 20, "a is busy")
+    waited = []
+    for _ in range(3):
+        before = time.monotonic()
+        r = mai.chat("b", timeout=60)
+        waited.append(time.monotonic() - before)
+        assert r.status == 200 and r.header("X-Mai-Model") == "b"
+        n = busy.done
+        wait(lambda: busy.done >= n + 8, 20, "a again")
+    busy.end()
+    assert busy.bad == []
+    # The next change may have to wait for the one before: b came while a was on its way back.
+    assert all(0.3 < w <= (patience + flight + load + 1.0) * SLOW for w in waited), waited
+
+
+def test_who_leaves_is_forgotten_and_the_drain_ends(mai):
+    serve(mai, models(mai, "ab"), minResident=0, maxSwapWait=0)
+    stream = world.Later(mai.chat, "a", fake="sse=60, gap=50", stream=True, timeout=30)
+    wait(lambda: mai.records["a"].count("listen") == 1 and mai.stats("a")["in_progress"] == 1, 5, "stream")
+    with mai.raw() as c:
+        c.send(http.request("POST", "/v1/chat/completions", http.chat("b")))
+        wait(lambda: states(mai).get("a") == "draining", 5, "a drains for b")
+    wait(lambda: states(mai).get("a") == "ready", 5, "a goes on, as nobody waits for b any more")
+    assert mai.chat("a").status == 200
+    assert mai.records["b"].count("start") == 0
+    assert http.events(stream.result().body)[-1] == "[DONE]"
+    assert mai.records["a"].count("start") == 1
+
+
+def test_a_swap_that_fails_brings_the_old_one_back(mai):
+    serve(mai, {"a": mai.engine("a"), "b": mai.engine("b", ["--never-ready", "--exit-after", "50", "--exit-code", "7"])}, minResident=0,
+          maxAttempts=1, backoff=0.05)
+    assert mai.chat("a").status == 200
+    r = mai.chat("b")
+    assert r.status == 503 and r.json["error"]["code"] == "engine_failed", r
+    assert "exit status 7" in json.dumps(r.json)
+    wait(lambda: loaded(mai) == ["a"], 5, "a is back")
+    assert mai.records["a"].count("start") == 2
+    assert mai.status()["current_model"] == "a"
+    assert "b did not start: a comes back" in mai.log()
+    # b stays failed and starts nothing more, and costs a nothing
+    starts = mai.records["b"].count("start")
+    assert mai.chat("b").status == 503
+    assert mai.chat("a").status == 200
+    assert mai.records["b"].count("start") == starts and mai.records["a"].count("start") == 2
+
+
+def test_a_load_that_fails_brings_the_old_one_back(mai):
+    serve(mai, {"a": mai.engine("a"), "b": mai.engine("b", ["--never-ready", "--exit-after", "20", "--exit-code", "7"])}, maxAttempts=0)
+    assert mai.post("/load", {"model": "a"}).status == 200
+    r = mai.post("/load", {"model": "b"})
+    assert r.status == 500 and r.json["detail"] == "Failed to load model"
+    mai.wait_state("ready")
+    assert mai.status()["current_model"] == "a"
+    assert states(mai)["b"] == "failed"
+
+
+def test_stay_leaves_it_failed(mai):
+    serve(mai, {"a": mai.engine("a"), "b": mai.engine("b", ["--never-ready", "--exit-after", "20", "--exit-code", "7"])}, maxAttempts=0, onSwapFailure="stay")
+    assert mai.post("/load", {"model": "a"}).status == 200
+    assert mai.post("/load", {"model": "b"}).status == 500
+    s = mai.wait_state("failed")
+    assert s["current_model"] == "b"
+    never(lambda: mai.records["a"].count("start") > 1, 0.3, "a came back")
+
+
+@pytest.mark.parametrize("what", ["command", "model", "port"])
+def test_nothing_is_touched_for_a_model_that_cannot_start(mai, what):
+    bad = {"command": {"cmd": "/no/such/engine --port ${PORT}"},
+           "model": {"cmd": f"{mai.fake_bin} -m /no/such/file.gguf --port ${{PORT}}", "engine": "llama-server"},
+           "port": {"cmd": mai.fake(port=str(mai.port + 500)), "checkEndpoint": "/health"}}[what]
+    mai.config({"a": mai.engine("a"), "b": bad}, minResident=0)
+    with world.Squatter(mai.port + 500):
+        mai.serve()
+        assert mai.chat("a").status == 200
+        pid = mai.status()["pid"]
+        r = mai.chat("b")
+        assert r.status == 503 and r.json["error"]["code"] == "engine_failed", r
+        assert {"command": "/no/such/engine", "model": "/no/such/file.gguf", "port": str(mai.port + 500)}[what] in \
+            json.dumps(r.json["mai"]), r.json
+        assert mai.post("/load", {"model": "b"}).status == 500
+        s = mai.status()
+        assert s["pid"] == pid and s["current_model"] == "a" and s["state"] == "ready"
+        assert states(mai) == {"a": "ready", "b": "failed"}
+        assert mai.records["a"].count("start") == 1
+
+
+def test_failed_for_requests_until_somebody_says_so(mai):
+    flag = mai.tmp / "good"
+    script = mai.tmp / "engine.sh"
+    script.write_text(f"#!/bin/sh\n[ -e {flag} ] || exit 3\nexec {mai.fake(record=mai.record.path, port='$1')}\n")
+    script.chmod(0o755)
+    mai.config({"a": {"cmd": f"{script} ${{PORT}}", "checkEndpoint": "/health", "proxy": "http://127.0.0.1:${PORT}"}},
+               maxAttempts=0)
+    mai.serve()
+    mai.settle_fds()
+    assert mai.chat("a").status == 503
+    flag.write_text("")
+    assert mai.chat("a").status == 503, "requests alone start nothing that failed"
+    assert mai.post("/load", {"model": "a"}).status == 200
+    assert mai.chat("a").status == 200
+
+
+def test_ttl_with_several(mai):
+    defs = {"a": mai.engine("a", ttl=0.4), "b": mai.engine("b")}
+    serve(mai, defs, maxLoaded=2)
+    assert mai.chat("a").status == 200 and mai.chat("b").status == 200
+    wait(lambda: loaded(mai) == ["b"], 5, "a unloaded after its ttl")
+    assert mai.chat("a").status == 200
+    assert loaded(mai) == ["a", "b"]
+
+
+def test_stop_of_one_and_of_all(mai):
+    serve(mai, models(mai, "abc"), maxLoaded=3)
+    for i in "abc":
+        assert mai.chat(i).status == 200
+    assert mai.post("/api/models/unload/b").status == 200
+    assert loaded(mai) == ["a", "c"]
+    r = mai.chat(None)
+    assert r.header("X-Mai-Model") == "c"
+    assert mai.post("/unload").status == 200
+    assert loaded(mai) == []
+
+
+def test_crash_of_one_leaves_the_others_alone(mai):
+    serve(mai, models(mai, "ab"), maxLoaded=2, backoff=0.05)
+    for i in "ab":
+        assert mai.chat(i).status == 200
+    proc.kill(mai.records["a"].pid(), 9)
+    wait(lambda: states(mai)["a"] != "ready", 3, "a is noticed")
+    assert mai.chat("b").status == 200
+    assert mai.chat("a").status == 200
+    assert mai.records["b"].count("start") == 1 and mai.records["a"].count("start") == 2
+
+
+def test_reload_with_fewer_places_unloads_idle_ones(mai):
+    defs = models(mai, "abc")
+    serve(mai, defs, maxLoaded=3, minResident=0)
+    for i in "abc":
+        assert mai.chat(i).status == 200
+    mai.config(defs, maxLoaded=1, minResident=0)
+    assert mai.post("/api/reload").status == 200
+    wait(lambda: loaded(mai) == ["c"], 5, "the least recently used ones go")
+    assert mai.records["c"].count("start") == 1
