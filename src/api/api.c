@@ -37,6 +37,8 @@ static const struct route {
 	{"POST", "/api/models/unload", api_post_unload_all},
 	{"POST", "/api/models/unload/*", api_post_unload_one},
 	{"GET", "/running", api_get_running},
+	{"GET", "/upstream", api_get_upstream},
+	{"GET", "/upstream/", api_get_upstream},
 	{"POST", "/api/restart", api_post_restart},
 	{"GET", "/api/info", api_get_info},
 	{"GET", "/api/requests", api_get_requests},
@@ -52,12 +54,6 @@ static const struct route {
 	{"POST", "/api/viewers/*", api_post_bye},
 	{"POST", "/api/shutdown", api_post_shutdown},
 	{"POST", "/api/reload", api_post_reload},
-};
-
-/* Inference paths that are POST only whatever the engine. */
-static const char *const post_only[] = {
-	"/v1/chat/completions", "/v1/completions", "/v1/responses", "/v1/messages", "/v1/messages/count_tokens",
-	"/v1/embeddings", "/v1/rerank", "/v1/reranking", "/rerank", "/infill", "/completion", "/chat/completions",
 };
 
 static bool
@@ -220,17 +216,6 @@ preflight(struct api *a, struct http_req *req)
 	return true;
 }
 
-static bool
-must_be_post(struct http_str method, struct http_str path)
-{
-	if (http_str_eq(method, "POST"))
-		return false;
-	for (size_t i = 0; i < ARRAY_LEN(post_only); i++)
-		if (http_str_eq(path, post_only[i]))
-			return true;
-	return false;
-}
-
 void
 api_handle(void *arg, struct http_req *req)
 {
@@ -253,9 +238,7 @@ api_handle(void *arg, struct http_req *req)
 	}
 	if (preflight(a, req))
 		return;
-	if (inference && must_be_post(h->method, path))
-		no_route(a, req, "POST");
-	else if (inference)
+	if (inference)
 		proxy_handle(a->o.proxy, req);
 	else if (r == NULL)
 		no_route(a, req, allow);

@@ -138,6 +138,7 @@ auth_need(struct http_str method, struct http_str path, bool inference)
 
 	if (http_str_eq(path, "/health") || http_str_eq(path, "/livez"))
 		return AUTH_OPEN;
+	/* What an engine has besides inference is not published to everybody who may use it. */
 	if (inference && !has_prefix(path, "/upstream/"))
 		return AUTH_INFER;
 	if (get && has_prefix(path, "/v1/models/"))

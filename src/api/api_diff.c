@@ -84,14 +84,17 @@ diff_engines(struct hub *h, struct view *v, uint64_t now, bool quiet)
 		struct view_engine *e = &v->engines[i];
 		uint64_t id = hash(e->id, strlen(e->id)), rss = e->rss, cpu = e->cpu_permille, all;
 		struct told *t = told_find(h->engines, h->nengines, id);
+		double tps = e->tps;
 
-		/* Use of memory and CPU goes with the gauges. */
+		/* Use of memory and CPU, and tokens/s, go with the gauges. */
 		e->rss = e->cpu_permille = 0;
+		e->tps = -1;
 		strbuf_clear(&b);
 		view_put_engine(&b, e, 0);
 		all = hash(strbuf_str(&b), b.len);
 		e->rss = rss;
 		e->cpu_permille = cpu;
+		e->tps = tps;
 		if (t != NULL && t->all == all)
 			continue;
 		if (t == NULL) {
@@ -113,11 +116,16 @@ static struct told
 told_request(const struct view_request *r)
 {
 	struct told t = {.id = r->id};
+	/* waited_ms grows while it waits, as its age does: no news before it was sent. */
+	const uint64_t figures[] = {
+		r->bytes_out, r->bytes_in, (uint64_t)r->tokens_out, (uint64_t)r->tokens_in, (uint64_t)r->prompt_done,
+		(uint64_t)r->prompt_total, r->first_byte_at, r->phase == REQ_QUEUED ? 0 : r->waited_ms,
+		(uint64_t)(int64_t)(r->tokens_per_second * 1000),
+	};
 
 	t.key = (uint64_t)r->phase * 100003 + (uint64_t)r->position;
 	t.key = t.key * 31 + (r->model != NULL ? hash(r->model, strlen(r->model)) : 0);
-	t.all = t.key ^ (r->bytes_out * 1099511628211u) ^ (r->bytes_in << 40) ^ ((uint64_t)r->tokens_out << 20) ^
-	    (uint64_t)(r->tokens_per_second * 1000);
+	t.all = t.key ^ hash((const char *)figures, sizeof(figures));
 	return t;
 }
 

@@ -95,6 +95,26 @@ api_get_running(struct api *a, struct api_req *q)
 }
 
 static void
+put_id(void *arg, const struct router_row *row)
+{
+	struct strbuf *b = arg;
+
+	strbuf_puts(b, row->model->id);
+	strbuf_putc(b, '\n');
+}
+
+/* What may stand behind /upstream/. */
+void
+api_get_upstream(struct api *a, struct api_req *q)
+{
+	struct strbuf b = STRBUF_INIT;
+
+	router_each(a->o.router, put_id, &b);
+	api_reply(q->req, 200, "text/plain; charset=utf-8", NULL, strbuf_str(&b), b.len);
+	strbuf_fini(&b);
+}
+
+static void
 restarted(struct api *a, struct http_req *req, const char *model, const struct router_outcome *o)
 {
 	struct strbuf b = STRBUF_INIT;

@@ -7,11 +7,26 @@
 #include "api/api_int.h"
 #include "base/clock.h"
 
+/* Seconds from its begin to a moment; null: it did not come yet. */
+static void
+put_since(struct jsonw *w, const char *key, const struct proxy_row *row, uint64_t at)
+{
+	jw_key(w, key);
+	at != 0 ? jw_num(w, at > row->since ? (double)(at - row->since) / 1000 : 0) : jw_null(w);
+}
+
+/* null for what is not known. */
+static void
+put_count(struct jsonw *w, const char *key, int64_t n)
+{
+	jw_key(w, key);
+	n >= 0 ? jw_int(w, n) : jw_null(w);
+}
+
 static void
 put_request(void *arg, const struct proxy_row *row)
 {
 	struct jsonw *w = arg;
-	uint64_t now = clock_ms();
 
 	jw_obj(w);
 	jw_kint(w, "id", (int64_t)row->id);
@@ -20,18 +35,17 @@ put_request(void *arg, const struct proxy_row *row)
 	jw_kstr(w, "path", row->path);
 	jw_kstr(w, "api", row->api);
 	jw_kstr(w, "phase", req_phase_name(row->phase));
-	jw_knum(w, "age_seconds", now > row->since ? (double)(now - row->since) / 1000 : 0);
-	jw_key(w, "first_byte_seconds");
-	if (row->first_byte_at != 0)
-		jw_num(w, (double)(row->first_byte_at - row->since) / 1000);
-	else
-		jw_null(w);
+	put_since(w, "age_seconds", row, clock_ms());
+	jw_knum(w, "waited_seconds", (double)row->waited_ms / 1000);
+	put_since(w, "first_byte_seconds", row, row->first_byte_at);
+	put_since(w, "first_token_seconds", row, row->first_token_at);
 	jw_kint(w, "bytes_in", (int64_t)row->bytes_in);
 	jw_kint(w, "bytes_out", (int64_t)row->bytes_out);
-	jw_key(w, "tokens_in");
-	row->tokens_in < 0 ? jw_null(w) : jw_int(w, row->tokens_in);
-	jw_key(w, "tokens_out");
-	row->tokens_out < 0 ? jw_null(w) : jw_int(w, row->tokens_out);
+	put_count(w, "prompt_done", row->prompt_done);
+	put_count(w, "prompt_total", row->prompt_total);
+	put_count(w, "tokens_in", row->tokens_in);
+	put_count(w, "tokens_cached", row->tokens_cached);
+	put_count(w, "tokens_out", row->tokens_out);
 	jw_key(w, "tokens_per_second");
 	row->tokens_per_second < 0 ? jw_null(w) : jw_num(w, row->tokens_per_second);
 	jw_kint(w, "position", row->position);

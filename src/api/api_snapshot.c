@@ -99,6 +99,7 @@ fill_engine(void *arg, const struct router_row *row)
 	e->in_flight = row->in_flight;
 	e->queued = row->queued;
 	e->last_used_wall = k->used_wall;
+	e->tps = proxy_model_rate(f->a->o.proxy, m->id);
 	if (row->engine != NULL)
 		fill_info(f->a, e, engine_info(row->engine), m);
 	if (k->stopped_by != NULL && (e->state == ENGINE_STOPPED || e->state == ENGINE_STOPPING ||

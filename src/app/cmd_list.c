@@ -84,28 +84,45 @@ count(char *out, size_t size, const cJSON *r, const char *key)
 		snprintf(out, size, "-");
 }
 
+/* What it does, and how far that is. */
+static void
+phase(char *out, size_t size, const cJSON *r)
+{
+	int64_t done = json_int(r, "prompt_done", -1), total = json_int(r, "prompt_total", -1);
+	int64_t position = json_int(r, "position", 0);
+	const char *name = json_str(r, "phase", "-");
+
+	if (position > 0)
+		snprintf(out, size, "%s %lld", name, (long long)position);
+	else if (total > 0 && done >= 0 && done <= total)
+		snprintf(out, size, "%s %d%%", name, (int)((double)done * 100 / (double)total));
+	else
+		snprintf(out, size, "%s", name);
+}
+
 static void
 put_request(struct strbuf *out, const cJSON *r)
 {
-	double tps = json_num(r, "tokens_per_second", -1);
-	double age = json_num(r, "age", json_num(r, "age_seconds", 0));
-	char id[32], a[32], tokens[32], rate[32];
-	const cJSON *text_id = json_get(r, "id");
+	double tps = json_num(r, "tokens_per_second", -1), age = json_num(r, "age_seconds", 0);
+	double waited = json_num(r, "waited_seconds", 0);
+	char id[32], a[32], w[32], in[32], tokens[32], rate[32], what[64];
 
-	if (cJSON_IsString(text_id))
-		snprintf(id, sizeof(id), "%s", text_id->valuestring);
-	else
-		snprintf(id, sizeof(id), "%lld", (long long)json_int(r, "id", 0));
+	snprintf(id, sizeof(id), "%lld", (long long)json_int(r, "id", 0));
 	text_duration(a, sizeof(a), age > 0 ? (uint64_t)(age * 1000) : 0, true);
-	count(tokens, sizeof(tokens), r, json_get(r, "tokens") != NULL ? "tokens" : "tokens_out");
+	text_duration(w, sizeof(w), waited > 0 ? (uint64_t)(waited * 1000) : 0, true);
+	count(in, sizeof(in), r, "tokens_in");
+	count(tokens, sizeof(tokens), r, "tokens_out");
 	if (tps >= 0)
 		snprintf(rate, sizeof(rate), "%.1f", tps);
 	else
 		snprintf(rate, sizeof(rate), "-");
+	phase(what, sizeof(what), r);
 	put_cell(out, id, 6, false);
 	put_cell(out, json_str(r, "client", "-"), 21, false);
-	put_cell(out, json_str(r, "phase", "-"), 10, false);
+	put_cell(out, what, 12, false);
 	put_cell(out, a, 7, false);
+	put_cell(out, waited > 0 ? w : "-", 6, false);
+	put_cell(out, in, 6, false);
 	put_cell(out, tokens, 6, false);
 	put_cell(out, rate, 6, false);
 	put_cell(out, json_str(r, "model", "-"), 20, false);
@@ -117,8 +134,8 @@ cmd_ps_text(struct strbuf *out, const cJSON *requests)
 {
 	const cJSON *list = cJSON_IsArray(requests) ? requests : json_get(requests, "requests"), *r;
 
-	strbuf_printf(out, "%-6s  %-21s  %-10s  %-7s  %-6s  %-6s  %-20s  %s\n", "ID", "CLIENT", "PHASE", "AGE", "TOKENS",
-	    "TOK/S", "MODEL", "PATH");
+	strbuf_printf(out, "%-6s  %-21s  %-12s  %-7s  %-6s  %-6s  %-6s  %-6s  %-20s  %s\n", "ID", "CLIENT", "PHASE", "AGE",
+	    "WAITED", "IN", "OUT", "TOK/S", "MODEL", "PATH");
 	cJSON_ArrayForEach(r, list)
 		put_request(out, r);
 }

@@ -52,6 +52,7 @@ struct conf_model {
 	int max_attempts;
 	uint64_t backoff, backoff_max;	/* delay of attempt n: backoff * 2^n, capped */
 	uint64_t drain_timeout, unload_timeout, ttl, connect_timeout;
+	uint64_t first_byte_timeout;	/* until the head of an answer; 0: none */
 	int concurrency_limit;		/* 0: none */
 	bool pin, unlisted, abort_drain, send_loading_state;
 	uint64_t memory;		/* 0: learned */

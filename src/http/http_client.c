@@ -7,33 +7,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "base/clock.h"
 #include "base/xmalloc.h"
-#include "http/http_body.h"
-#include "http/http_out.h"
-#include "http/http_pool.h"
-
-#define MAX_HEAD (64 * 1024)
-
-struct http_xfer {
-	struct http_pool *pool;
-	struct upconn *c;		/* (owned while it lasts) NULL: failing or before a retry */
-	struct http_target target;
-	const struct http_xfer_ops *ops;
-	void *arg;
-	struct iovec req[2];		/* what is left to send; borrowed until an answer comes */
-	struct iovec whole[2];
-	struct http_out out;		/* tunnel bytes; a request's rest after an early answer */
-	struct strbuf in;		/* (owned) a head in pieces */
-	struct http_parser *parser;	/* (owned) of it */
-	struct http_body body;
-	struct timer connect_t;
-	uint64_t received, when;
-	enum http_close failing;	/* fail is deferred with this */
-	bool connected, sent, reused, retried;
-	bool head_request, upgrade, tunnel, head_done, keep;
-	bool paused, blocked, gone;
-};
+#include "http/http_client_priv.h"
 
 static void on_upstream(void *arg, int what);
 static void start_fresh(struct http_xfer *x);
@@ -52,9 +27,8 @@ free_xfer(void *arg)
 	free(x);
 }
 
-/* Off the books; the memory goes at the end of the turn, as callbacks may be on the stack. */
-static void
-retire(struct http_xfer *x, bool keep)
+void
+xfer_retire(struct http_xfer *x, bool keep)
 {
 	struct upconn *c = x->c;
 
@@ -73,7 +47,7 @@ do_fail(void *arg)
 	struct http_xfer *x = arg;
 	enum http_close why = x->failing;
 
-	retire(x, false);
+	xfer_retire(x, false);
 	x->ops->fail(x->arg, why, x->received != 0);
 }
 
@@ -86,8 +60,8 @@ fail_later(struct http_xfer *x, enum http_close why)
 	loop_defer(x->pool->loop, do_fail, x);
 }
 
-static enum http_close
-close_of_errno(int err)
+enum http_close
+xfer_close_of_errno(int err)
 {
 	switch (err) {
 	case ECONNREFUSED:
@@ -103,10 +77,8 @@ close_of_errno(int err)
 	}
 }
 
-/* The connection broke. A kept one that ended before a byte came back may just have been closed by the engine as idle:
- * the request goes out once more, on a new one. */
-static void
-broke(struct http_xfer *x, enum http_close why)
+void
+xfer_broke(struct http_xfer *x, enum http_close why)
 {
 	if (x->reused && !x->retried && x->received == 0 && why != HTTP_CLOSE_TIMEOUT) {
 		struct upconn *c = x->c;
@@ -130,11 +102,11 @@ on_connect_timer(void *arg)
 {
 	struct http_xfer *x = arg;
 
-	broke(x, HTTP_CLOSE_TIMEOUT);
+	xfer_broke(x, HTTP_CLOSE_TIMEOUT);
 }
 
-static void
-arm(struct http_xfer *x)
+void
+xfer_arm(struct http_xfer *x)
 {
 	if (x->c != NULL)
 		watch_set(&x->c->w, (x->paused ? 0 : LOOP_READ) | (x->blocked ? LOOP_WRITE : 0));
@@ -146,7 +118,7 @@ start_fresh(struct http_xfer *x)
 	x->connected = false;
 	x->c = pool_open(x->pool, &x->target, on_upstream);
 	if (x->c == NULL) {
-		fail_later(x, close_of_errno(errno));
+		fail_later(x, xfer_close_of_errno(errno));
 		return;
 	}
 	x->c->x = x;
@@ -169,19 +141,19 @@ send_request(struct http_xfer *x)
 		x->blocked = true;
 		if (!x->connected && !timer_armed(&x->connect_t) && x->target.connect_timeout != 0)
 			timer_set(&x->connect_t, x->target.connect_timeout);
-		arm(x);
+		xfer_arm(x);
 		return;
 	}
 	if (got < 0) {
 		/* An answer may have come before the engine closed: reading tells. */
 		if (!x->connected && !x->reused) {
-			fail_later(x, close_of_errno(errno));
+			fail_later(x, xfer_close_of_errno(errno));
 			return;
 		}
 		x->sent = false;
 		x->blocked = false;
 		x->req[0].iov_len = x->req[1].iov_len = 0;
-		arm(x);
+		xfer_arm(x);
 		return;
 	}
 	if (!x->connected) {
@@ -197,7 +169,7 @@ send_request(struct http_xfer *x)
 	}
 	x->sent = x->req[0].iov_len == 0 && x->req[1].iov_len == 0;
 	x->blocked = !x->sent;
-	arm(x);
+	xfer_arm(x);
 }
 
 struct http_xfer *
@@ -233,11 +205,18 @@ http_xfer_allow_upgrade(struct http_xfer *x)
 }
 
 void
+http_xfer_attach(struct http_xfer *x, const struct http_xfer_ops *ops, void *arg)
+{
+	x->ops = ops;
+	x->arg = arg;
+}
+
+void
 http_xfer_pause(struct http_xfer *x)
 {
 	x->paused = true;
 	if (x->failing == HTTP_CLOSE_NONE)
-		arm(x);
+		xfer_arm(x);
 }
 
 void
@@ -245,7 +224,7 @@ http_xfer_resume(struct http_xfer *x)
 {
 	x->paused = false;
 	if (x->failing == HTTP_CLOSE_NONE)
-		arm(x);
+		xfer_arm(x);
 }
 
 void
@@ -255,7 +234,7 @@ http_xfer_cancel(struct http_xfer **xp)
 
 	*xp = NULL;
 	if (x != NULL && !x->gone)
-		retire(x, false);
+		xfer_retire(x, false);
 }
 
 uint64_t
@@ -266,176 +245,14 @@ http_xfer_received(const struct http_xfer *x, uint64_t *when)
 	return x->received;
 }
 
-/* answers ------------------------------------------------------------------------------------------------------ */
+/* what comes and goes ------------------------------------------------------------------------------------------ */
 
-/* The request's memory goes once the head is told. A rest that the engine still reads is copied; after an error it is
- * not sent any more. */
+/* It takes no more. What it said before is still to be read, and reading tells what became of it. */
 static void
-settle_request(struct http_xfer *x, int status)
+stop_sending(struct http_xfer *x)
 {
-	if (x->sent)
-		return;
-	if (status < 300)
-		for (int i = 0; i < 2; i++)
-			http_out_add(&x->out, x->req[i].iov_base, x->req[i].iov_len);
-	else
-		x->blocked = false;
-	x->req[0].iov_len = x->req[1].iov_len = 0;
-	x->keep = false;
-	arm(x);
-}
-
-/* One head off p[0..n): bytes used; 0 when more are needed; -1 when it failed (x is gone). */
-static ssize_t
-answer_head(struct http_xfer *x, const char *p, size_t n)
-{
-	struct http_parser *ps = x->parser != NULL ? x->parser : &x->pool->parser;
-	struct http_head *h = &x->pool->head;
-	size_t used = 0;
-
-	if (x->parser == NULL) {
-		http_parser_init(ps, true, MAX_HEAD);
-		ps->head_request = x->head_request;
-	}
-	switch (http_parse(ps, p, n, h, &used)) {
-	case HTTP_PARSE_MORE:
-		if (x->parser == NULL) {
-			x->parser = xmalloc(sizeof(*ps));
-			*x->parser = *ps;
-		}
-		return 0;
-	case HTTP_PARSE_ERROR:
-		broke(x, HTTP_CLOSE_BAD);
-		return -1;
-	case HTTP_PARSE_DONE:
-		break;
-	}
-	free(x->parser);
-	x->parser = NULL;
-	if (h->status == 101 && !x->upgrade) {
-		broke(x, HTTP_CLOSE_BAD);
-		return -1;
-	}
-	if (h->status < 200 && h->status != 101)
-		return (ssize_t)used;
-	x->head_done = true;
-	x->tunnel = h->status == 101;
-	x->keep = h->keep_alive && x->sent && !x->tunnel;
-	http_body_init(&x->body, h);
-	settle_request(x, h->status);
-	x->ops->head(x->arg, h);
-	return x->gone ? -1 : (ssize_t)used;
-}
-
-static void
-finish(struct http_xfer *x, bool keep)
-{
-	retire(x, keep);
-	x->ops->end(x->arg);
-}
-
-/* Body bytes; false when x is gone. */
-static bool
-answer_body(struct http_xfer *x, const char *p, size_t n)
-{
-	size_t pos = 0;
-
-	if (x->tunnel) {
-		if (n != 0)
-			x->ops->body(x->arg, p, n);
-		return !x->gone;
-	}
-	for (;;) {
-		struct http_str data = {NULL, 0};
-		size_t was = pos;
-		enum http_body_result r = http_body_next(&x->body, p, n, &pos, &data);
-
-		if (r == HTTP_BODY_ERROR) {
-			broke(x, HTTP_CLOSE_BAD);
-			return false;
-		}
-		if (data.n != 0)
-			x->ops->body(x->arg, data.p, data.n);
-		if (x->gone)
-			return false;
-		if (r == HTTP_BODY_DONE) {
-			/* What comes behind the answer belongs to nobody. */
-			finish(x, x->keep && pos == n && x->body.framing != HTTP_BODY_CLOSE);
-			return false;
-		}
-		if (pos == n || (pos == was && data.n == 0))
-			return true;
-	}
-}
-
-/* All bytes of one read. */
-static void
-answer(struct http_xfer *x, const char *p, size_t n)
-{
-	size_t pos = 0;
-
-	while (!x->head_done) {
-		ssize_t used;
-
-		if (pos == n) {
-			strbuf_clear(&x->in);	/* interim heads are done with */
-			return;
-		}
-		used = answer_head(x, p + pos, n - pos);
-		if (used < 0)
-			return;
-		if (used == 0) {
-			/* The rest of a head in pieces; p may be x->in itself. */
-			if (p != x->in.p)
-				strbuf_add(&x->in, p + pos, n - pos);
-			else if (pos != 0)
-				strbuf_shift(&x->in, pos);
-			return;
-		}
-		pos += (size_t)used;
-	}
-	if (answer_body(x, p + pos, n - pos)) {
-		strbuf_fini(&x->in);
-		if (x->ops->idle != NULL)
-			x->ops->idle(x->arg);
-	}
-}
-
-static void
-on_upstream_eof(struct http_xfer *x, enum http_close why)
-{
-	if (x->head_done && (x->tunnel || (why == HTTP_CLOSE_PEER && http_body_eof_ok(&x->body)))) {
-		finish(x, false);
-		return;
-	}
-	if (x->head_done && why == HTTP_CLOSE_PEER)
-		why = HTTP_CLOSE_TRUNCATED;
-	broke(x, why);
-}
-
-static void
-on_upstream_read(struct http_xfer *x)
-{
-	char *buf = loop_scratch(x->pool->loop);
-	ssize_t n = recv(x->c->fd, buf, LOOP_SCRATCH, 0);
-
-	if (n < 0) {
-		if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
-			on_upstream_eof(x, close_of_errno(errno));
-		return;
-	}
-	if (n == 0) {
-		on_upstream_eof(x, HTTP_CLOSE_PEER);
-		return;
-	}
-	x->received += (uint64_t)n;
-	x->when = clock_ms();
-	if (!x->head_done && x->in.len != 0) {
-		strbuf_add(&x->in, buf, (size_t)n);
-		answer(x, x->in.p, x->in.len);
-	} else {
-		answer(x, buf, (size_t)n);
-	}
+	x->deaf = true;
+	http_out_fini(&x->out);
 }
 
 static void
@@ -445,16 +262,15 @@ on_upstream_write(struct http_xfer *x)
 		send_request(x);
 		return;
 	}
-	if (http_out_writev(&x->out, x->c->fd, NULL, 0) < 0) {
-		if (x->tunnel)
-			broke(x, HTTP_CLOSE_RESET);
-		else
-			http_out_fini(&x->out);	/* reading tells what became of it */
-		if (x->gone)
-			return;
-	}
+	if (http_out_writev(&x->out, x->c->fd, NULL, 0) < 0)
+		stop_sending(x);
 	x->blocked = http_out_left(&x->out) != 0;
-	arm(x);
+	xfer_arm(x);
+	if (x->over_high && http_out_left(&x->out) <= HTTP_LOW_WATER) {
+		x->over_high = false;
+		if (x->ops->drained != NULL)
+			x->ops->drained(x->arg);
+	}
 }
 
 static void
@@ -471,7 +287,7 @@ on_upstream(void *arg, int what)
 	if (what == LOOP_WRITE)
 		on_upstream_write(c->x);
 	else if (what == LOOP_READ && !c->x->paused)
-		on_upstream_read(c->x);
+		xfer_read(c->x);
 }
 
 size_t
@@ -479,15 +295,15 @@ http_xfer_tunnel_send(struct http_xfer *x, const void *p, size_t n)
 {
 	struct iovec v = {(void *)(uintptr_t)p, n};
 
-	if (x->c == NULL || x->failing != HTTP_CLOSE_NONE)
+	if (x->c == NULL || x->failing != HTTP_CLOSE_NONE || x->deaf)
 		return 0;
 	if (x->blocked)
 		http_out_add(&x->out, p, n);
 	else if (http_out_writev(&x->out, x->c->fd, &v, 1) < 0)
-		fail_later(x, HTTP_CLOSE_RESET);
+		stop_sending(x);
 	else
 		x->blocked = http_out_left(&x->out) != 0;
-	if (x->failing == HTTP_CLOSE_NONE)
-		arm(x);
+	xfer_arm(x);
+	x->over_high = x->over_high || http_out_left(&x->out) > HTTP_HIGH_WATER;
 	return http_out_left(&x->out);
 }

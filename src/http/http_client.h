@@ -35,6 +35,8 @@ struct http_xfer_ops {
 	void (*end)(void *arg);
 	/* It failed. received: whether any byte of a response came. The xfer is freed when this returns. */
 	void (*fail)(void *arg, enum http_close why, bool received);
+	/* A tunnel's back-log to the engine fell under HTTP_LOW_WATER after it was over HTTP_HIGH_WATER. May be NULL. */
+	void (*drained)(void *arg);
 };
 
 struct http_pool *http_pool_new(struct loop *l);
@@ -48,8 +50,11 @@ size_t http_pool_idle(const struct http_pool *p);
  * called. The callbacks come from the loop, never from inside this call. */
 struct http_xfer *http_xfer_start(struct http_pool *p, const struct http_target *t, const char *head, size_t nhead,
     const char *body, size_t nbody, bool head_request, const struct http_xfer_ops *ops, void *arg);
-/* The request asks for an upgrade: a 101 is a final answer. Call right after the start. */
+/* The request asks for an upgrade: a 101 is a final answer, and everything behind it is given to body. Call right after
+ * the start. */
 void http_xfer_allow_upgrade(struct http_xfer *x);
+/* From now on the callbacks are these. May be called from inside head. */
+void http_xfer_attach(struct http_xfer *x, const struct http_xfer_ops *ops, void *arg);
 /* Stop and go on reading the answer. Bytes already read are still delivered. */
 void http_xfer_pause(struct http_xfer *x);
 void http_xfer_resume(struct http_xfer *x);
@@ -57,7 +62,8 @@ void http_xfer_resume(struct http_xfer *x);
 void http_xfer_cancel(struct http_xfer **xp);
 /* Bytes received so far, and when the last came (clock_ms; 0: none). */
 uint64_t http_xfer_received(const struct http_xfer *x, uint64_t *when);
-/* After a 101: raw bytes to the engine; returns bytes in back-log. */
+/* After a 101: raw bytes to the engine, sent at once where the socket takes them, else copied to the back-log. Returns the
+ * bytes in back-log: above HTTP_HIGH_WATER stop your source until drained is called. */
 size_t http_xfer_tunnel_send(struct http_xfer *x, const void *p, size_t n);
 
 #endif

@@ -71,6 +71,9 @@ uint64_t http_req_since(const struct http_req *req);
 void http_req_pause(struct http_req *req);
 void http_req_resume(struct http_req *req);
 
+/* Its connection ends after the answer, or once a tunnel made of it ends. Before the answer begins. */
+void http_req_close(struct http_req *req);
+
 /* Fields that its answer will have besides those of whoever answers (a serialised block as for http_reply_start; copied;
  * the last call wins). */
 void http_req_answer_fields(struct http_req *req, const struct strbuf *fields);

@@ -49,7 +49,8 @@ answered(struct http_conn *c, bool keep)
 		if (c->in.len != 0 && !c->busy)
 			conn_kick(c);
 	} else {
-		c->linger = !c->eof && (c->state == CONN_BODY || c->in.len != 0 || c->linger);
+		/* Where the client may be sending, a plain close would take from it what it has not read yet. */
+		c->linger = !c->eof && (c->state == CONN_BODY || c->state == CONN_TUNNEL || c->in.len != 0 || c->linger);
 		c->state = CONN_FLUSH;
 		if (!c->busy)
 			strbuf_clear(&c->in);

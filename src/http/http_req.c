@@ -166,6 +166,12 @@ http_req_resume(struct http_req *req)
 }
 
 void
+http_req_close(struct http_req *req)
+{
+	req->close_after = true;
+}
+
+void
 http_req_tunnel(struct http_req *req)
 {
 	if (req->c == NULL || req->c->state == CONN_DEAD)

@@ -33,10 +33,11 @@ struct proxy_row {
 	const char *client, *model, *path;
 	const char *api;		/* "chat", "text", "embed", ... */
 	enum req_phase phase;
-	uint64_t since, first_byte_at;	/* 0: none yet */
+	uint64_t since, first_byte_at, first_token_at;	/* 0: none yet */
 	uint64_t waited_ms;		/* for an engine, until it was sent there */
 	uint64_t bytes_in, bytes_out;
 	int64_t tokens_in, tokens_out;	/* -1 unknown */
+	int64_t tokens_cached;		/* of tokens_in, found in the engine's cache; -1 unknown */
 	int64_t prompt_done, prompt_total;	/* tokens of the prompt, while they are processed; -1 unknown */
 	double tokens_per_second;	/* < 0 unknown */
 	int position;			/* in the queue; 0 otherwise */
@@ -52,6 +53,8 @@ struct proxy_totals {
 	double tokens_per_second;	/* over the last 5 s */
 };
 void proxy_totals(struct proxy *p, struct proxy_totals *out);
+/* Tokens/s of all requests of a model over the last 5 s; 0 for one that was never asked. */
+double proxy_model_rate(struct proxy *p, const char *id);
 
 /* Writes the error of one API family (chat shape, or Anthropic's on /v1/messages) and ends the request. code is the
  * wire code ("queue_full"); model and cause may be NULL; retry_after 0: none. */

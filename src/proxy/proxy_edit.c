@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * Changing a scanned body in place, and finding the field of a form. */
+ * Changing a scanned body in place. */
 #include <string.h>
-#include <strings.h>
 
 #include "proxy/proxy_model.h"
 
@@ -80,62 +79,4 @@ proxy_body_edit(struct strbuf *body, const struct proxy_scan *s, const struct pr
 	}
 	strbuf_fini(&add);
 	return changed;
-}
-
-static const char *
-find(const char *p, const char *end, const char *what, size_t n)
-{
-	return p < end ? memmem(p, (size_t)(end - p), what, n) : NULL;
-}
-
-/* Whether the head of a part names the field "model" and no file. */
-static bool
-names_model(const char *p, const char *end)
-{
-	static const char cd[] = "content-disposition:";
-	const char *line = p;
-
-	while (line < end) {
-		const char *eol = find(line, end, "\r\n", 2);
-
-		if (eol == NULL)
-			eol = end;
-		if ((size_t)(eol - line) > sizeof(cd) - 1 && strncasecmp(line, cd, sizeof(cd) - 1) == 0)
-			return (find(line, eol, " name=\"model\"", 13) != NULL ||
-			    find(line, eol, ";name=\"model\"", 13) != NULL) &&
-			    find(line, eol, "filename", 8) == NULL;
-		line = eol + 2;
-	}
-	return false;
-}
-
-int
-proxy_multipart_model(const char *body, size_t n, const char *boundary, size_t nboundary, size_t *at, size_t *len)
-{
-	char mark[80] = "\r\n--";
-	size_t nmark = nboundary + 4;
-	const char *p, *end = body + n;
-
-	if (nboundary == 0 || nmark >= sizeof(mark) || n < nmark)
-		return 0;
-	memcpy(mark + 4, boundary, nboundary);
-	p = memcmp(body, mark + 2, nmark - 2) == 0 ? body + nmark - 2 : find(body, end, mark, nmark);
-	if (p != NULL && p != body + nmark - 2)
-		p += nmark;
-	while (p != NULL && end - p > 4 && p[0] == '\r' && p[1] == '\n') {
-		const char *head_end = find(p, end, "\r\n\r\n", 4), *next;
-
-		if (head_end == NULL)
-			return 0;
-		next = find(head_end + 2, end, mark, nmark);
-		if (next == NULL)
-			return 0;
-		if (names_model(p + 2, head_end)) {
-			*at = (size_t)(head_end + 4 - body);
-			*len = next >= head_end + 4 ? (size_t)(next - head_end - 4) : 0;
-			return 1;
-		}
-		p = next + nmark;
-	}
-	return 0;
 }

@@ -86,9 +86,55 @@ put_line(struct strbuf *out, const struct http_head *h, const struct http_url *u
 	strbuf_puts(out, " HTTP/1.1\r\n");
 }
 
+/* The only field of that name; NULL when there is none, or more than one. */
+static const struct http_field *
+only_field(const struct http_head *h, const char *name)
+{
+	const struct http_field *f = http_field_find(h, name);
+
+	for (const struct http_field *g = f; g != NULL && ++g < h->fields + h->nfields;)
+		if (http_str_ieq(g->name, name))
+			return NULL;
+	return f;
+}
+
+struct http_str
+proxy_header_upgrade(const struct http_head *h)
+{
+	static const struct name never[] = {NAME("h2c"), NAME("h2"), NAME("http"), NAME("tls")};
+	const struct http_field *f = h->upgrade ? only_field(h, "upgrade") : NULL;
+	const struct http_str none = {NULL, 0};
+
+	if (f == NULL)
+		return none;
+	for (size_t i = 0; i < f->value.n;) {
+		struct http_str token = {f->value.p + i, 0};
+
+		/* "TLS/1.0, HTTP/2.0": a name, perhaps with a version. */
+		while (i + token.n < f->value.n && strchr(" \t,/", token.p[token.n]) == NULL)
+			token.n++;
+		if (among(token, never, ARRAY_LEN(never)))
+			return none;
+		i += token.n;
+		while (i < f->value.n && f->value.p[i] != ',')
+			i++;
+		while (i < f->value.n && strchr(" \t,", f->value.p[i]) != NULL)
+			i++;
+	}
+	return f->value;
+}
+
+static void
+put_upgrade(struct strbuf *out, struct http_str upgrade)
+{
+	strbuf_puts(out, "Connection: Upgrade\r\nUpgrade: ");
+	strbuf_add(out, upgrade.p, upgrade.n);
+	strbuf_puts(out, "\r\n");
+}
+
 void
 proxy_header_request(struct strbuf *out, const struct http_head *h, const struct http_url *url,
-    const struct http_target *t, size_t body, const char *request_id)
+    const struct http_target *t, size_t body, const char *request_id, struct http_str upgrade)
 {
 	strbuf_room(out, 511);
 	put_line(out, h, url);
@@ -96,8 +142,10 @@ proxy_header_request(struct strbuf *out, const struct http_head *h, const struct
 	for (size_t i = 0; i < h->nfields; i++) {
 		const struct http_field *f = &h->fields[i];
 
-		if (!stays_here(f->name) && !http_field_hop_by_hop(h, f))
-			http_put_fieldn(out, f->name, f->value);
+		if (http_field_hop_by_hop(h, f) ||
+		    (stays_here(f->name) && !(upgrade.n != 0 && begins(f->name, "sec-websocket-", 14))))
+			continue;
+		http_put_fieldn(out, f->name, f->value);
 	}
 	http_put_field(out, "X-Request-Id", request_id);
 	if (body != 0 || h->framing != HTTP_BODY_NONE) {
@@ -105,7 +153,33 @@ proxy_header_request(struct strbuf *out, const struct http_head *h, const struct
 		strbuf_num(out, body);
 		strbuf_add(out, "\r\n", 2);
 	}
-	strbuf_puts(out, t->keep_alive ? "\r\n" : "Connection: close\r\n\r\n");
+	if (upgrade.n != 0)
+		put_upgrade(out, upgrade);
+	else if (!t->keep_alive)
+		strbuf_puts(out, "Connection: close\r\n");
+	strbuf_add(out, "\r\n", 2);
+}
+
+static void
+put_ours(struct strbuf *out, bool sse, const struct proxy_header_info *i)
+{
+	if (sse)
+		strbuf_puts(out, "X-Accel-Buffering: no\r\n");
+	http_put_field(out, "X-Mai-Model", i->model);
+	http_put_field(out, "X-Request-Id", i->request_id);
+	if (i->waited_ms != 0) {
+		strbuf_puts(out, "X-Queue-Ms: ");
+		strbuf_num(out, i->waited_ms);
+		strbuf_add(out, "\r\n", 2);
+	}
+}
+
+void
+proxy_header_stream(struct strbuf *out, const struct proxy_header_info *i)
+{
+	http_put_field(out, "Content-Type", i->chat ? "text/event-stream; charset=utf-8" : "text/event-stream");
+	http_put_field(out, "Cache-Control", "no-cache");
+	put_ours(out, true, i);
 }
 
 bool
@@ -113,6 +187,8 @@ proxy_header_answer(struct strbuf *out, const struct http_head *h, const struct 
 {
 	static const struct name names[] = {
 		NAME("content-length"), NAME("server"), NAME("date"), NAME("x-request-id"), NAME("x-accel-buffering"),
+		/* They would speak for the whole of mai's host, not for one engine. */
+		NAME("service-worker-allowed"), NAME("strict-transport-security"), NAME("alt-svc"), NAME("clear-site-data"),
 	};
 	const struct http_field *type = http_field_find(h, "content-type");
 	bool sse = type != NULL && begins(type->value, "text/event-stream", 17);
@@ -127,17 +203,26 @@ proxy_header_answer(struct strbuf *out, const struct http_head *h, const struct 
 			continue;
 		http_put_fieldn(out, f->name, f->value);
 	}
-	if (sse) {
-		if (i->chat)
-			strbuf_puts(out, "Content-Type: text/event-stream; charset=utf-8\r\n");
-		strbuf_puts(out, "X-Accel-Buffering: no\r\n");
-	}
-	http_put_field(out, "X-Mai-Model", i->model);
-	http_put_field(out, "X-Request-Id", i->request_id);
-	if (i->waited_ms != 0) {
-		strbuf_puts(out, "X-Queue-Ms: ");
-		strbuf_num(out, i->waited_ms);
-		strbuf_add(out, "\r\n", 2);
-	}
+	if (sse && i->chat)
+		strbuf_puts(out, "Content-Type: text/event-stream; charset=utf-8\r\n");
+	put_ours(out, sse, i);
 	return sse;
+}
+
+bool
+proxy_header_switch(struct strbuf *out, const struct http_head *h, const struct proxy_header_info *i,
+    struct http_str upgrade)
+{
+	const struct http_field *f = only_field(h, "upgrade");
+	char token[64];
+
+	if (f == NULL || f->value.n == 0 || f->value.n >= sizeof(token))
+		return false;
+	memcpy(token, f->value.p, f->value.n);
+	token[f->value.n] = '\0';
+	if (!http_list_has(upgrade, token))
+		return false;
+	proxy_header_answer(out, h, i);
+	put_upgrade(out, f->value);
+	return true;
 }

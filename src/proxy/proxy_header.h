@@ -7,10 +7,13 @@
 #include "http/http_msg.h"
 #include "http/http_url.h"
 
+/* The protocol that a request asks to go on with and that may be tunnelled; n = 0: none. HTTP/2 and TLS are not: what is said
+ * in them could not be looked at any more. */
+struct http_str proxy_header_upgrade(const struct http_head *h);
 /* The head that goes to the engine, complete: framing by length, the engine's own Host, no credentials, no hop-by-hop
- * fields, no coding that would hide the answer. */
+ * fields but those of the upgrade (n = 0: none), no coding that would hide the answer. */
 void proxy_header_request(struct strbuf *out, const struct http_head *h, const struct http_url *url,
-    const struct http_target *t, size_t body, const char *request_id);
+    const struct http_target *t, size_t body, const char *request_id, struct http_str upgrade);
 
 struct proxy_header_info {
 	const char *model, *request_id;
@@ -19,5 +22,10 @@ struct proxy_header_info {
 };
 /* The fields that go to the client: a block as http_reply_start takes it. Tells whether it is an event stream. */
 bool proxy_header_answer(struct strbuf *out, const struct http_head *h, const struct proxy_header_info *i);
+/* The same for a 101. False when it is not the answer to what was asked for. */
+bool proxy_header_switch(struct strbuf *out, const struct http_head *h, const struct proxy_header_info *i,
+    struct http_str upgrade);
+/* The same for a stream that begins before the engine's answer is here. */
+void proxy_header_stream(struct strbuf *out, const struct proxy_header_info *i);
 
 #endif

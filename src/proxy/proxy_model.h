@@ -57,7 +57,10 @@ struct proxy_edit {
 /* Edits a scanned body in place. False when nothing had to change. */
 bool proxy_body_edit(struct strbuf *body, const struct proxy_scan *s, const struct proxy_edit *e);
 
-/* The value of the field "model" of a multipart body: 1 with its place, 0 when there is none. */
+#define PROXY_BOUNDARY_MAX 70	/* bytes, as the standard has it */
+/* The boundary that a multipart content type names, borrowed; false when it names none, several, or an unusable one. */
+bool proxy_form_boundary(const char *type, size_t n, const char **boundary, size_t *nboundary);
+/* The value of the field "model" of a multipart body: 1 with its place, 0 when there is none, -1 when there are several. */
 int proxy_multipart_model(const char *body, size_t n, const char *boundary, size_t nboundary, size_t *at, size_t *len);
 
 /* Replaces len bytes at at by n bytes. */

@@ -11,6 +11,9 @@ static const char requests_total[] = "mai_requests_total";
 static const char queue_seconds[] = "mai_queue_seconds";
 static const char first_byte_seconds[] = "mai_first_byte_seconds";
 static const char tokens_total[] = "mai_tokens_total";
+static const char first_token_seconds[] = "mai_first_token_seconds";
+static const char prompt_tokens_total[] = "mai_prompt_tokens_total";
+static const char heartbeats_total[] = "mai_heartbeats_total";
 static const char truncated_total[] = "mai_truncated_streams_total";
 
 void
@@ -21,8 +24,11 @@ note_declare(struct metrics *m)
 	metrics_declare(m, requests_total, METRIC_COUNTER, "Inference requests by model and status");
 	metrics_declare(m, queue_seconds, METRIC_HISTOGRAM, "Time requests waited for an engine");
 	metrics_declare(m, first_byte_seconds, METRIC_HISTOGRAM, "Time from the request to the first byte of its answer");
+	metrics_declare(m, first_token_seconds, METRIC_HISTOGRAM, "Time from the request to the first token of its stream");
 	metrics_declare(m, tokens_total, METRIC_COUNTER, "Tokens generated, as counted on the wire");
-	metrics_declare(m, truncated_total, METRIC_COUNTER, "Streams that ended without their end mark");
+	metrics_declare(m, prompt_tokens_total, METRIC_COUNTER, "Tokens of prompts, as the engines tell them");
+	metrics_declare(m, truncated_total, METRIC_COUNTER, "Answers that were cut short");
+	metrics_declare(m, heartbeats_total, METRIC_COUNTER, "Signs of life sent to streams that waited");
 }
 
 void
@@ -61,12 +67,12 @@ count(struct txn *t, int status)
 {
 	struct proxy *p = t->p;
 	struct metrics *m = p->o.metrics;
-	int64_t out = proxy_usage_out(&t->usage);
+	int64_t in = proxy_usage_in(&t->usage), out = proxy_usage_out(&t->usage);
 	struct proxy_model *pm = t->pm;
 	char tmp[340];
 
 	p->done++;
-	if (status >= 500)
+	if (status >= 500 || t->usage.error)
 		p->errors++;
 	if (t->cut)
 		p->truncated++;
@@ -78,11 +84,17 @@ count(struct txn *t, int status)
 	metrics_add(m, requests_total, code_labels(pm, status, tmp, sizeof(tmp)), 1);
 	if (t->waited_ms != 0)
 		metrics_observe(m, queue_seconds, pm->labels, (double)t->waited_ms / 1000);
-	if (t->first_byte_at != 0)
+	if (t->first_byte_at != 0 && !t->raw)
 		metrics_observe(m, first_byte_seconds, pm->labels, (double)(t->first_byte_at - t->since) / 1000);
+	if (t->first_token_at != 0)
+		metrics_observe(m, first_token_seconds, pm->labels, (double)(t->first_token_at - t->since) / 1000);
 	if (t->cut)
 		metrics_add(m, truncated_total, pm->labels, 1);
-	if (out > 0 && t->first_byte_at != 0)
+	if (t->first_byte_at == 0)
+		return;
+	if (in > 0)
+		metrics_add(m, prompt_tokens_total, pm->labels, (double)in);
+	if (out > 0)
 		metrics_add(m, tokens_total, pm->labels, (double)out);
 }
 
@@ -102,7 +114,7 @@ access_line(struct txn *t, int status, uint64_t now)
 {
 	const struct http_head *h = http_req_head(t->req);
 	struct http_str path = http_req_url(t->req)->path;
-	int64_t in = t->usage.tokens_in, out = t->first_byte_at != 0 ? proxy_usage_out(&t->usage) : -1;
+	int64_t in = proxy_usage_in(&t->usage), out = t->first_byte_at != 0 ? proxy_usage_out(&t->usage) : -1;
 	struct strbuf *b = &t->p->line;
 
 	strbuf_clear(b);
@@ -126,8 +138,34 @@ access_line(struct txn *t, int status, uint64_t now)
 	}
 	if (t->cut)
 		strbuf_puts(b, " cut short");
+	else if (t->usage.error)
+		strbuf_puts(b, " with an error");
 	ring_put(t->p->o.ring, RING_ACCESS, t->pm != NULL ? t->pm->id : NULL,
-	    status >= 500 || t->cut ? 'E' : status >= 400 ? 'W' : ' ', b->p, b->len);
+	    status >= 500 || t->cut || t->usage.error ? 'E' : status >= 400 ? 'W' : ' ', b->p, b->len);
+}
+
+static void
+rate_add(struct proxy_rate *r, uint64_t second, uint64_t n)
+{
+	size_t i = second % ARRAY_LEN(r->slot);
+
+	if (r->slot[i].second != second) {
+		r->slot[i].second = second;
+		r->slot[i].tokens = 0;
+	}
+	r->slot[i].tokens += n;
+}
+
+double
+note_rate(const struct proxy_rate *r, uint64_t now)
+{
+	uint64_t second = now / 1000, sum = 0;
+
+	/* The running second is incomplete and left out. */
+	for (size_t i = 0; i < ARRAY_LEN(r->slot); i++)
+		if (r->slot[i].second < second && r->slot[i].second + PROXY_RATE_SECONDS >= second)
+			sum += r->slot[i].tokens;
+	return (double)sum / PROXY_RATE_SECONDS;
 }
 
 void
@@ -135,19 +173,23 @@ note_tokens(struct txn *t, uint64_t now)
 {
 	struct proxy *p = t->p;
 	int64_t out = proxy_usage_out(&t->usage);
-	uint64_t n, second = now / 1000;
-	size_t i = second % ARRAY_LEN(p->rate);
+	uint64_t n;
 
 	if (out <= 0 || (uint64_t)out <= t->counted)
 		return;
 	n = (uint64_t)out - t->counted;
 	t->counted = (uint64_t)out;
 	p->tokens_out += n;
-	if (p->rate[i].second != second) {
-		p->rate[i].second = second;
-		p->rate[i].tokens = 0;
-	}
-	p->rate[i].tokens += n;
+	rate_add(&p->rate, now / 1000, n);
+	if (t->pm != NULL)
+		rate_add(&t->pm->rate, now / 1000, n);
+}
+
+void
+note_heartbeat(struct txn *t)
+{
+	if (t->p->o.metrics != NULL)
+		metrics_add(t->p->o.metrics, heartbeats_total, t->pm->labels, 1);
 }
 
 void

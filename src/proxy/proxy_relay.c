@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC
  * The way to the engine and back. Nothing is sent on before the first byte of the answer's body: so that a crash before it
  * stays invisible to the client. */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -12,192 +11,28 @@
 #include "proxy/proxy_priv.h"
 
 #define GATHER_MAX (64u << 10)
-#define DECIDE_TIME 60	/* ms in which the engine's death becomes known */
-
-/* the engine's end ---------------------------------------------------------------------------------------------- */
-
-/* What a person needs to know of the engine's last exit. */
-static void
-fill_exit(struct txn *t, struct proxy_fault *f)
-{
-	struct router_row row;
-	const struct engine_info *i;
-
-	f->model = t->pm->id;
-	if (!router_row(t->p->o.router, t->pm->id, &row) || row.engine == NULL)
-		return;
-	i = engine_info(row.engine);
-	f->state = engine_state_name(i->state);
-	if (i->last_exit == NULL || !i->last_exit->valid)
-		return;
-	f->exit = i->last_exit->text;
-	f->cause = i->last_exit->cause;
-	f->attempt = i->attempt;
-}
-
-static bool
-crashed(enum engine_reason r)
-{
-	return r == REASON_CRASH || r == REASON_OOM || r == REASON_WEDGED || r == REASON_NONE;
-}
-
-static void
-fail_gateway(struct txn *t, const char *message)
-{
-	struct proxy_fault f = {.code = "bad_gateway", .message = message, .attempt = -1, .model = t->pm->id};
-
-	txn_fail(t, 502, &f);
-}
-
-static void cut_by_engine(struct txn *t);
-static void complete(struct txn *t);
-
-void
-txn_decide(struct txn *t)
-{
-	struct proxy_fault f = {.attempt = -1};
-
-	bool alive = t->pm->down_at < t->sent_at || t->pm->down_at == 0;
-
-	t->deciding = false;
-	timer_stop(&t->timer);
-	if (t->unsure && alive) {
-		complete(t);
-		return;
-	}
-	if (t->begun) {
-		cut_by_engine(t);
-		return;
-	}
-	if (alive) {
-		fail_gateway(t, "the engine closed the connection without an answer");
-		return;
-	}
-	if (!crashed(t->pm->down_reason)) {
-		f.code = t->pm->down_reason == REASON_SHUTDOWN ? "shutting_down" : "engine_failed";
-		f.message = "the model was stopped before it answered";
-		f.retry_after = 5;
-		f.model = t->pm->id;
-		txn_fail(t, 503, &f);
-		return;
-	}
-	if (router_requeue(t->ticket)) {
-		strbuf_clear(&t->fields);
-		strbuf_clear(&t->head);
-		note_phase(t, REQ_QUEUED);
-		return;
-	}
-	fill_exit(t, &f);
-	f.code = t->pm->down_reason == REASON_WEDGED ? "engine_wedged" : "engine_crashed";
-	f.message = t->pm->down_reason == REASON_WEDGED ? "the engine hung" : "the engine died before it answered";
-	txn_fail(t, 502, &f);
-}
-
-/* The event that a client of this API understands as an error. */
-static void
-error_event(struct txn *t, const struct proxy_fault *f, struct strbuf *b)
-{
-	bool messages = proxy_is_messages(http_req_url(t->req)->path);
-
-	/* A half event must not swallow ours. */
-	if (t->usage.keep.len != 0 || t->usage.skip || t->usage.open)
-		strbuf_puts(b, "\n\n");
-	if (strcmp(t->path->api, "responses") == 0) {
-		struct jsonw w = JSONW(b);
-
-		strbuf_puts(b, "event: response.failed\ndata: ");
-		jw_obj(&w);
-		jw_kstr(&w, "type", "response.failed");
-		jw_key(&w, "response");
-		jw_obj(&w);
-		jw_kstr(&w, "status", "failed");
-		jw_key(&w, "error");
-		jw_obj(&w);
-		jw_kstr(&w, "code", f->code);
-		jw_kstr(&w, "message", f->message);
-		jw_obj_end(&w);
-		jw_obj_end(&w);
-		jw_obj_end(&w);
-	} else {
-		strbuf_puts(b, messages ? "event: error\ndata: " : "data: ");
-		proxy_error_json(b, messages, 502, f);
-	}
-	strbuf_puts(b, "\n\n");
-}
-
-void
-txn_cut(struct txn *t, const struct proxy_fault *f)
-{
-	struct strbuf b = STRBUF_INIT;
-
-	t->cut = true;
-	if (t->rewriting)
-		proxy_rewrite_end(&t->rewrite);
-	if (t->sse && t->req != NULL) {
-		error_event(t, f, &b);
-		http_reply_body(t->req, b.p, b.len);
-		strbuf_fini(&b);
-	}
-	txn_finish(t, true);
-}
-
-static void
-cut_by_engine(struct txn *t)
-{
-	struct proxy_fault f = {.code = "engine_crashed", .attempt = -1};
-
-	fill_exit(t, &f);
-	f.message = "the engine ended in the middle of its answer";
-	/* Unless it is known to have died, its last exit is an older story. */
-	if (t->pm->down_at < t->sent_at)
-		f.exit = f.cause = f.state = NULL;
-	txn_cut(t, &f);
-}
-
-/* A connection ends a moment before the process is known to be dead: what it was is told a little later. */
-static void
-decide_soon(struct txn *t)
-{
-	if (!t->unsure)
-		router_suspect(t->ticket);
-	t->deciding = true;
-	timer_set(&t->timer, t->pm->down_at >= t->sent_at ? 0 : DECIDE_TIME);
-}
-
-void
-txn_hang_up(struct txn *t)
-{
-	struct proxy_fault f = {.attempt = -1, .model = t->pm->id};
-
-	http_xfer_cancel(&t->xfer);
-	if (t->req == NULL) {
-		txn_free(t);
-		return;
-	}
-	if (!t->begun) {
-		txn_decide(t);
-		return;
-	}
-	f.code = crashed(t->pm->down_reason) ? "engine_crashed" :
-	    t->pm->down_reason == REASON_SHUTDOWN ? "shutting_down" : "engine_failed";
-	f.message = "the engine was stopped in the middle of its answer";
-	txn_cut(t, &f);
-}
 
 /* the answer ---------------------------------------------------------------------------------------------------- */
+
+void
+txn_put(struct txn *t, const char *p, size_t n)
+{
+	t->bytes_out += n;
+	if (http_reply_body(t->req, p, n) > HTTP_HIGH_WATER && t->xfer != NULL)
+		http_xfer_pause(t->xfer);
+}
 
 static void
 emit(void *arg, const char *p, size_t n)
 {
 	struct txn *t = arg;
 
-	if (t->gathering) {
+	if (t->gathering)
 		strbuf_add(&t->whole, p, n);
-		return;
-	}
-	t->bytes_out += n;
-	if (http_reply_body(t->req, p, n) > HTTP_HIGH_WATER && t->xfer != NULL)
-		http_xfer_pause(t->xfer);
+	else if (t->fold == FOLD_EVENT)
+		fold_put(t, p, n);
+	else
+		txn_put(t, p, n);
 }
 
 void
@@ -207,16 +42,30 @@ txn_writable(struct txn *t)
 		http_xfer_resume(t->xfer);
 }
 
-static void
-begin(struct txn *t)
+void
+txn_begin_answer(struct txn *t)
 {
 	t->begun = true;
 	t->first_byte_at = clock_ms();
-	http_reply_start(t->req, t->status, &t->fields, t->length);
-	http_reply_cork(t->req);
+	hold_end(t);
+	if (!t->opened) {
+		http_reply_start(t->req, t->status, &t->fields, t->length);
+		http_reply_cork(t->req);
+	}
 	strbuf_fini(&t->fields);
 	txn_drop_body(t);
-	note_phase(t, REQ_GENERATING);
+	if (!t->sse)
+		note_phase(t, REQ_GENERATING);
+}
+
+/* What a read has brought: the first data that is no progress of the prompt, the first token. */
+static void
+note_stream(struct txn *t)
+{
+	if (t->usage.began && t->phase != REQ_GENERATING)
+		note_phase(t, REQ_GENERATING);
+	if (t->usage.events != 0 && t->first_token_at == 0)
+		t->first_token_at = clock_ms();
 }
 
 static bool
@@ -268,12 +117,19 @@ on_head(void *arg, const struct http_head *h)
 
 	if (t->req == NULL)
 		return;
+	t->answer_due = 0;
+	router_progress(t->ticket);
+	if (h->status == 101) {
+		tunnel_begin(t, h);
+		return;
+	}
 	t->status = h->status;
 	strbuf_clear(&t->fields);
 	t->sse = proxy_header_answer(&t->fields, h, &info);
+	t->sse = t->sse && !t->raw;	/* what it means is not known here: nothing is put into it */
 	t->close_delimited = h->framing == HTTP_BODY_CLOSE;
 	proxy_usage_fini(&t->usage);
-	proxy_usage_init(&t->usage, t->sse);
+	proxy_usage_init(&t->usage, t->sse, t->path->ends);
 	t->usage.follow = t->close_delimited && !t->sse && is_json(h);
 	if (t->rewriting && !may_name_model(h)) {
 		t->rewriting = false;
@@ -282,6 +138,12 @@ on_head(void *arg, const struct http_head *h)
 	/* A short answer is kept until it is whole, so that it can be told with its length. */
 	t->gathering = t->rewriting && !t->sse && h->framing == HTTP_BODY_LENGTH && h->content_length <= GATHER_MAX;
 	t->length = answer_length(t, h);
+	if (t->sse && h->status == 200)
+		return;
+	/* From here on its client could not be told that a stream comes; or was, too early. */
+	hold_end(t);
+	if (t->opened)
+		fold_start(t, h);
 }
 
 static void
@@ -290,10 +152,34 @@ gathered(struct txn *t)
 	proxy_rewrite_end(&t->rewrite);
 	t->gathering = false;
 	t->length = (int64_t)t->whole.len;
-	begin(t);
+	txn_begin_answer(t);
 	if (t->whole.len > 0)
 		emit(t, t->whole.p, t->whole.len);
 	strbuf_fini(&t->whole);
+}
+
+/* Comments ahead of a stream go to its client at once, but are no answer: another engine's may still follow them. */
+static void
+ahead_of_stream(struct txn *t)
+{
+	if (!t->opened)
+		hold_open(t);
+	t->hold.said_at = clock_ms();
+}
+
+static void
+stream_body(struct txn *t, const char *p, size_t n)
+{
+	proxy_usage_feed(&t->usage, p, n);
+	if (!t->begun && !t->usage.real && t->status == 200)
+		ahead_of_stream(t);
+	else if (!t->begun)
+		txn_begin_answer(t);
+	note_stream(t);
+	if (t->rewriting)
+		proxy_rewrite_feed(&t->rewrite, p, n);
+	else
+		txn_put(t, p, n);
 }
 
 static void
@@ -303,25 +189,29 @@ on_body(void *arg, const char *p, size_t n)
 
 	if (t->req == NULL)
 		return;
+	if (t->sse) {
+		stream_body(t, p, n);
+		return;
+	}
+	proxy_usage_feed(&t->usage, p, n);
+	if (t->fold != FOLD_NONE) {
+		fold_body(t, p, n);
+		return;
+	}
 	if (t->gathering) {
-		proxy_usage_feed(&t->usage, p, n);
 		if (t->whole.len > 0 || (int64_t)n != t->length || !proxy_rewrite_same(&t->rewrite, p, n)) {
 			proxy_rewrite_feed(&t->rewrite, p, n);
 			return;
 		}
 		t->gathering = t->rewriting = false;
 		proxy_rewrite_fini(&t->rewrite);
-		begin(t);
-		emit(t, p, n);
-		return;
 	}
 	if (!t->begun)
-		begin(t);
-	proxy_usage_feed(&t->usage, p, n);
+		txn_begin_answer(t);
 	if (t->rewriting)
 		proxy_rewrite_feed(&t->rewrite, p, n);
 	else
-		emit(t, p, n);
+		txn_put(t, p, n);
 }
 
 static void
@@ -330,39 +220,53 @@ on_idle(void *arg)
 	struct txn *t = arg;
 	uint64_t when;
 
-	router_progress(t->ticket);
-	if (t->req == NULL || !t->begun)
+	/* A comment that says nothing may come from an engine that does nothing. */
+	if (t->req == NULL || t->usage.work != t->work) {
+		t->work = t->usage.work;
+		t->pm->suspect_at = 0;
+		router_progress(t->ticket);
+	}
+	if (t->req == NULL || !(t->begun || t->opened))
 		return;
 	http_reply_flush(t->req);
 	http_xfer_received(t->xfer, &when);
 	note_tokens(t, when);
 }
 
-/* The answer is whole. */
-static void
-complete(struct txn *t)
+void
+txn_complete(struct txn *t)
 {
+	if (t->fold != FOLD_NONE) {
+		fold_finish(t);
+		return;
+	}
 	if (t->gathering)
 		gathered(t);
 	if (!t->begun)
-		begin(t);
+		txn_begin_answer(t);
 	if (t->rewriting)
 		proxy_rewrite_end(&t->rewrite);
 	txn_finish(t, false);
 }
 
-/* Whether an answer that ended with its connection ended there for good. A dead engine's looks the same: where the bytes
- * do not tell, the engine's fate does. */
+/* Whether an answer whose message is over is whole. A dead engine's looks the same where the connection's end is the
+ * message's: where the bytes do not tell, the engine's fate does. */
 static bool
 ended_whole(struct txn *t)
 {
-	if (!t->close_delimited || t->status >= 300)
+	if (t->status >= 300 || t->fold == FOLD_ERROR)
+		return true;
+	if (t->sse) {
+		if (t->usage.error || proxy_usage_ended(&t->usage, !t->close_delimited))
+			return true;
+		t->unsure = t->usage.ends == ENDS_FRAMING;
+		return false;
+	}
+	if (!t->close_delimited)
 		return true;
 	if (t->usage.follow)
 		return proxy_usage_whole(&t->usage);
-	if (t->sse && (t->usage.done || t->usage.error))
-		return true;
-	t->unsure = !(t->sse && t->path->done);
+	t->unsure = true;
 	return false;
 }
 
@@ -378,12 +282,37 @@ on_end(void *arg)
 	}
 	proxy_usage_end(&t->usage);
 	if (ended_whole(t)) {
-		complete(t);
+		txn_complete(t);
 		return;
 	}
 	if (t->begun)
 		http_reply_flush(t->req);
-	decide_soon(t);
+	txn_decide_soon(t);
+}
+
+/* The answer had begun when its connection broke. */
+static void
+broke(struct txn *t)
+{
+	/* Where nothing can be said, there is nothing to wait for. */
+	if (!t->sse && !t->opened) {
+		txn_suspect(t);
+		txn_cut_by_engine(t);
+		return;
+	}
+	proxy_usage_end(&t->usage);
+	/* Only the end of its framing is missing. */
+	if (t->sse && t->usage.done) {
+		txn_complete(t);
+		return;
+	}
+	/* What went wrong the engine has said itself. */
+	if (t->sse && t->usage.error) {
+		txn_finish(t, true);
+		return;
+	}
+	http_reply_flush(t->req);
+	txn_decide_soon(t);
 }
 
 static void
@@ -397,26 +326,20 @@ on_fail(void *arg, enum http_close why, bool received)
 		txn_free(t);
 		return;
 	}
-	if (t->begun && t->sse) {
-		http_reply_flush(t->req);
-		decide_soon(t);
-		return;
-	}
 	if (t->begun) {
-		router_suspect(t->ticket);
-		cut_by_engine(t);
+		broke(t);
 		return;
 	}
 	if (why == HTTP_CLOSE_BAD) {
-		fail_gateway(t, "the engine's answer is malformed");
+		txn_fail_gateway(t, "the engine's answer is malformed");
 		return;
 	}
 	if (why == HTTP_CLOSE_TIMEOUT) {
-		router_suspect(t->ticket);
-		fail_gateway(t, "the engine does not accept connections");
+		txn_suspect(t);
+		txn_fail_gateway(t, "the engine does not accept connections");
 		return;
 	}
-	decide_soon(t);
+	txn_decide_soon(t);
 }
 
 static const struct http_xfer_ops xfer_ops = {on_head, on_body, on_idle, on_end, on_fail};
@@ -458,7 +381,7 @@ txn_forward(struct txn *t, const struct router_answer *a)
 	const struct conf_model *m = a->model;
 	const char *name = t->name[0] != '\0' ? t->name : m->id;
 
-	t->waited_ms += a->waited_ms;
+	t->waited_ms += t->again ? clock_ms() - t->queued_at : a->waited_ms;
 	if (t->pm == NULL || strcmp(t->pm->id, m->id) != 0)
 		t->pm = proxy_model_get(p, m->id);
 	if (t->conf != c) {
@@ -466,20 +389,29 @@ txn_forward(struct txn *t, const struct router_answer *a)
 		t->conf = conf_ref(c);
 	}
 	if (a->target == NULL) {
-		fail_gateway(t, "the engine has no address");
+		txn_fail_gateway(t, "the engine has no address");
 		return;
 	}
-	edit_body(t, m, c->fill_defaults);
+	if (!route_granted(t, m))
+		return;
+	if (!t->raw)
+		edit_body(t, m, c->fill_defaults && !t->upstream);
 	if (t->rewriting)
 		proxy_rewrite_fini(&t->rewrite);
-	t->rewriting = true;
+	t->rewriting = !t->raw;
 	t->gathering = false;
 	strbuf_clear(&t->whole);
-	proxy_rewrite_init(&t->rewrite, name, emit, t);
-	proxy_header_request(&t->head, http_req_head(t->req), http_req_url(t->req), a->target, t->body.len, t->rid);
+	if (t->rewriting)
+		proxy_rewrite_init(&t->rewrite, name, emit, t);
+	route_head(t, a->target);
 	t->hangup = t->unsure = false;
 	t->sent_at = clock_ms();
 	t->xfer = http_xfer_start(p->o.pool, a->target, t->head.p, t->head.len, strbuf_str(&t->body), t->body.len,
 	    http_str_eq(http_req_head(t->req)->method, "HEAD"), &xfer_ops, t);
+	if (t->upgrade.n != 0)
+		http_xfer_allow_upgrade(t->xfer);
+	t->answer_due = m->first_byte_timeout != 0 ? t->sent_at + m->first_byte_timeout : 0;
 	note_phase(t, REQ_PREFILL);
+	hold_begin(t);
+	hold_arm(t);
 }

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: ISC
  * A request from its head to its engine: read within bounds, its model found, routed, held while there is no engine. */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/clock.h"
 #include "base/xmalloc.h"
@@ -51,6 +49,7 @@ txn_free(struct txn *t)
 	if (t->rewriting)
 		proxy_rewrite_fini(&t->rewrite);
 	conf_unref(&t->conf);
+	free(t->asked);
 	free(t);
 }
 
@@ -74,9 +73,13 @@ txn_fail(struct txn *t, int status, const struct proxy_fault *f)
 	struct http_req *req = t->req;
 	struct strbuf extra = STRBUF_INIT;
 
+	if (req != NULL && t->opened)
+		txn_error_event(t, status, f);
 	note_end(t, status);
 	t->req = NULL;
-	if (req != NULL) {
+	if (req != NULL && t->opened) {
+		http_reply_abort(req);
+	} else if (req != NULL) {
 		if (t->pm != NULL)
 			http_put_field(&extra, "X-Mai-Model", t->pm->id);
 		http_put_field(&extra, "X-Request-Id", t->rid);
@@ -129,13 +132,13 @@ static const struct refusal refusals[] = {
 	[REFUSE_SHUTDOWN] = {503, "shutting_down", "mai is shutting down"},
 };
 
-static void
-name_models(struct strbuf *b, const struct txn *t)
+void
+txn_name_models(struct strbuf *b, const struct txn *t)
 {
 	const struct conf *c = router_conf(t->p->o.router);
 
 	b->max = 2048;
-	strbuf_printf(b, "there is no model \"%s\"; configured:", t->name);
+	strbuf_puts(b, "; configured:");
 	for (size_t i = 0; i < c->nmodels; i++)
 		strbuf_printf(b, "%s %s", i == 0 ? "" : ",", c->models[i]->id);
 }
@@ -175,7 +178,8 @@ refused(struct txn *t, const struct router_answer *a)
 	if (t->pm != NULL)
 		f.model = t->pm->id;
 	if (a->refusal == REFUSE_NOT_FOUND) {
-		name_models(&list, t);
+		strbuf_printf(&list, "there is no model \"%s\"", t->name);
+		txn_name_models(&list, t);
 		f.message = strbuf_str(&list);
 		f.model = t->name;
 	}
@@ -197,111 +201,43 @@ on_answer(void *arg, const struct router_answer *a)
 		txn_forward(t, a);
 }
 
-/* A guess for those who look on while it waits. */
+/* A guess for those who look on while it waits, by the router's rules. */
 static void
 guess_model(struct txn *t)
 {
 	struct router *r = t->p->o.router;
-	const struct conf_model *m = t->name[0] != '\0' ? conf_find(router_conf(r), t->name) : NULL;
-	const char *id = m != NULL ? m->id : router_last(r);
+	const struct conf *c = router_conf(r);
+	const char *name = t->asked != NULL ? t->asked : t->name;
+	const struct conf_model *m = name[0] != '\0' ? conf_find(c, name) : NULL;
+	const char *id;
 
+	if (m == NULL && t->name[0] != '\0' && c->route != ROUTE_LOADED && c->fallback_model != NULL)
+		m = conf_find(c, c->fallback_model);
+	id = m != NULL && (c->route != ROUTE_LOADED || router_current(r) == NULL) ? m->id : router_last(r);
 	if (id != NULL)
 		t->pm = proxy_model_get(t->p, id);
 }
 
-static void
-submit(struct txn *t)
+void
+txn_submit(struct txn *t)
 {
 	struct router_answer now = {.refusal = REFUSE_NONE};
+	const char *name = t->asked != NULL ? t->asked : t->name[0] != '\0' ? t->name : NULL;
 	bool waits = false;
 
-	t->ticket = router_submit(t->p->o.router, t->name[0] != '\0' ? t->name : NULL, on_answer, t, &now, &waits);
+	t->ticket = router_submit(t->p->o.router, name, on_answer, t, &now, &waits);
+	if (t->ticket != NULL && t->untimed)
+		router_untimed(t->ticket);
 	if (waits) {
 		guess_model(t);
+		t->queued_at = clock_ms();
 		note_phase(t, REQ_QUEUED);
+		hold_begin(t);
 	} else if (t->ticket == NULL) {
 		refused(t, &now);
 	} else {
 		txn_forward(t, &now);
 	}
-}
-
-/* The boundary of a multipart content type. */
-static struct http_str
-boundary_of(struct http_str type)
-{
-	static const char key[] = "boundary=";
-	struct http_str b = {NULL, 0};
-
-	for (size_t i = 0; i + sizeof(key) - 1 < type.n; i++) {
-		if (strncasecmp(type.p + i, key, sizeof(key) - 1) != 0)
-			continue;
-		b.p = type.p + i + sizeof(key) - 1;
-		b.n = type.n - i - (sizeof(key) - 1);
-		if (*b.p == '"') {
-			const char *q = memchr(b.p + 1, '"', b.n - 1);
-
-			b.p++;
-			b.n = q != NULL ? (size_t)(q - b.p) : 0;
-		} else {
-			for (size_t k = 0; k < b.n; k++)
-				if (b.p[k] == ';' || b.p[k] == ' ')
-					b.n = k;
-		}
-		break;
-	}
-	return b;
-}
-
-/* False when it is no usable name. */
-static bool
-find_in_form(struct txn *t)
-{
-	const struct http_field *type = http_field_find(http_req_head(t->req), "content-type");
-	struct http_str b;
-	size_t at, len;
-
-	if (type == NULL || t->body.len == 0)
-		return true;
-	b = boundary_of(type->value);
-	if (proxy_multipart_model(t->body.p, t->body.len, b.p, b.n, &at, &len) == 0)
-		return true;
-	if (len >= sizeof(t->name) || memchr(t->body.p + at, '\0', len) != NULL)
-		return false;
-	memcpy(t->name, t->body.p + at, len);
-	t->name[len] = '\0';
-	/* Its place, for the engine's own name. */
-	t->scan.member[PROXY_KEY_MODEL].at = at;
-	t->scan.member[PROXY_KEY_MODEL].len = len;
-	return true;
-}
-
-/* The body is here: which model? */
-static void
-route(struct txn *t)
-{
-	const struct http_head *h = http_req_head(t->req);
-
-	if (t->json && (t->body.len != 0 || http_str_eq(h->method, "POST"))) {
-		if (!proxy_scan_end(&t->scan) ||
-		    proxy_scan_model(&t->scan, t->body.p, t->name, sizeof(t->name)) < 0) {
-			fail_plain(t, 400, "bad_request", t->scan.error);
-			return;
-		}
-	} else if (!t->json && !find_in_form(t)) {
-		fail_plain(t, 400, "bad_request", "model is no usable name");
-		return;
-	}
-	if (t->name[0] == '\0' &&
-	    http_url_param(http_req_url(t->req)->query, "model", t->name, sizeof(t->name)) < 0) {
-		fail_plain(t, 400, "bad_request", "the query is malformed");
-		return;
-	}
-	if (t->name[0] == '\0' && strcmp(t->path->api, "props") == 0) {
-		fail_plain(t, 400, "bad_request", "?model= is needed");
-		return;
-	}
-	submit(t);
 }
 
 /* reading ------------------------------------------------------------------------------------------------------ */
@@ -385,7 +321,7 @@ on_end(void *arg)
 		t->paused = false;
 		timer_stop(&t->timer);
 	}
-	route(t);
+	route_body(t);
 }
 
 static void
@@ -435,19 +371,6 @@ make_rid(struct txn *t)
 	t->rid[16] = '\0';
 }
 
-/* Bodies that are no JSON: forms, sound, raw bytes. */
-static bool
-is_json(const struct http_head *h)
-{
-	const struct http_field *f = http_field_find(h, "content-type");
-
-	if (f == NULL)
-		return true;
-	return !(f->value.n > 10 && strncasecmp(f->value.p, "multipart/", 10) == 0) &&
-	    !(f->value.n > 6 && strncasecmp(f->value.p, "audio/", 6) == 0) &&
-	    !http_str_ieq(f->value, "application/octet-stream");
-}
-
 void
 txn_begin(struct proxy *p, struct http_req *req, const struct proxy_path *path)
 {
@@ -460,8 +383,7 @@ txn_begin(struct proxy *p, struct http_req *req, const struct proxy_path *path)
 	t->path = path;
 	t->id = ++p->next_id;
 	t->since = http_req_since(req);
-	t->json = is_json(h);
-	proxy_usage_init(&t->usage, false);
+	proxy_usage_init(&t->usage, false, path->ends);
 	timer_init(&t->timer, p->o.loop, on_timer, t);
 	t->prev = p->last;
 	if (p->last != NULL)
@@ -471,6 +393,8 @@ txn_begin(struct proxy *p, struct http_req *req, const struct proxy_path *path)
 	p->last = t;
 	make_rid(t);
 	note_phase(t, REQ_READING);
+	if (!route_begin(t))
+		return;
 	t->body.max = c->max_body;
 	if (h->framing == HTTP_BODY_LENGTH) {
 		if (c->max_body != 0 && h->content_length > c->max_body) {

@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: ISC
- * Counting on the wire. */
+ * Counting on the wire: the lines of a stream, the ends of a JSON answer. */
 #include "proxy/proxy_usage.h"
 
 #include <string.h>
 
-#include "proxy/proxy_rewrite.h"
-
-#define LINE_BYTES (64 * 1024)	/* of a line kept across reads */
-#define TAIL_BYTES 2048		/* of a JSON answer: usage stands at its end */
+#define LINE_BYTES 4096		/* of a line kept across reads; a longer one is looked at in parts */
+#define TAIL_BYTES 2048		/* of a JSON answer: its counts stand at its end, else at its begin */
 
 void
-proxy_usage_init(struct proxy_usage *u, bool sse)
+proxy_usage_init(struct proxy_usage *u, bool sse, enum proxy_ends ends)
 {
-	*u = (struct proxy_usage){.sse = sse, .tokens_in = -1, .tokens_out = -1};
+	*u = (struct proxy_usage){
+		.sse = sse, .ends = ends, .usage_in = -1, .usage_out = -1, .cached = -1, .cache_read = -1, .cache_made = -1,
+		.prompt_n = -1, .cache_n = -1, .predicted_n = -1, .prompt_done = -1, .prompt_total = -1, .rate = -1,
+	};
 }
 
 void
@@ -21,78 +22,189 @@ proxy_usage_fini(struct proxy_usage *u)
 	strbuf_fini(&u->keep);
 }
 
-/* The number behind "key": in p[0..n); -1. */
-static int64_t
-number(const char *p, size_t n, const char *key)
+/* streams ------------------------------------------------------------------------------------------------------- */
+
+static bool
+starts(const char *p, size_t n, const char *with, size_t nwith)
 {
-	size_t nkey = strlen(key);
-	const char *q = memmem(p, n, key, nkey), *end = p + n;
-	int64_t v = -1;
-
-	if (q == NULL)
-		return -1;
-	for (q += nkey; q < end && (*q == ' ' || *q == ':'); q++)
-		;
-	for (; q < end && *q >= '0' && *q <= '9' && v < INT64_MAX / 10 - 1; q++)
-		v = (v < 0 ? 0 : v * 10) + (*q - '0');
-	return v;
+	return n >= nwith && memcmp(p, with, nwith) == 0;
 }
+#define STARTS(p, n, text) starts(p, n, text, sizeof(text) - 1)
 
-/* p begins at "usage": the engine's own counts, in either API's words. */
+/* Behind a field's name and colon, and the one blank that may follow. */
 static void
-read_usage(struct proxy_usage *u, const char *p, size_t n)
+skip(const char **p, size_t *n, size_t k)
 {
-	int64_t in = number(p, n, "\"prompt_tokens\""), out = number(p, n, "\"completion_tokens\"");
-
-	if (in < 0)
-		in = number(p, n, "\"input_tokens\"");
-	if (out < 0)
-		out = number(p, n, "\"output_tokens\"");
-	if (in >= 0)
-		u->tokens_in = in;
-	if (out >= 0)
-		u->tokens_out = out;
+	if (*n > k && (*p)[k] == ' ')
+		k++;
+	*p += k;
+	*n -= k;
 }
 
+/* mlx_lm.server: ": keepalive 2048/8192" while it works on a prompt. */
+static void
+comment(struct proxy_usage *u, const char *p, size_t n)
+{
+	int64_t v[2] = {-1, -1};
+	int i = 0;
+
+	skip(&p, &n, 1);
+	if (!STARTS(p, n, "keepalive "))
+		return;
+	for (p += 10, n -= 10; n != 0; p++, n--) {
+		if (*p == '/' && i == 0 && v[0] >= 0)
+			i = 1;
+		else if (*p >= '0' && *p <= '9' && v[i] < INT64_MAX / 10 - 1)
+			v[i] = (v[i] < 0 ? 0 : v[i] * 10) + (*p - '0');
+		else
+			return;
+	}
+	if (v[1] < 0 || v[0] > v[1])
+		return;
+	/* Repeated without moving it is no work. */
+	u->work += v[0] != u->prompt_done || v[1] != u->prompt_total;
+	u->prompt_done = v[0];
+	u->prompt_total = v[1];
+}
+
+static void
+name(struct proxy_usage *u, const char *p, size_t n)
+{
+	struct proxy_event *e = &u->ev;
+
+	skip(&p, &n, 6);
+	e->named_fails = n == 5 && memcmp(p, "error", 5) == 0;
+	if (u->ends == ENDS_MESSAGE) {
+		e->named_ends = n == 12 && memcmp(p, "message_stop", 12) == 0;
+	} else if (u->ends == ENDS_RESPONSE) {
+		e->named_fails |= n == 15 && memcmp(p, "response.failed", 15) == 0;
+		e->named_ends = (n == 15 && e->named_fails) || (n == 18 && memcmp(p, "response.completed", 18) == 0) ||
+		    (n == 19 && memcmp(p, "response.incomplete", 19) == 0);
+	}
+}
+
+/* {"error": something}. */
+static bool
+is_error(const char *p, size_t n)
+{
+	size_t i = 1;
+
+	if (n == 0 || *p != '{')
+		return false;
+	while (i < n && p[i] == ' ')
+		i++;
+	if (!STARTS(p + i, n - i, "\"error\":"))
+		return false;
+	for (i += 8; i < n && p[i] == ' '; i++)
+		;
+	return i < n && p[i] != 'n';
+}
+
+/* The begin of a data line's text, or all of it. */
+static void
+data_begins(struct proxy_usage *u, const char *p, size_t n)
+{
+	struct proxy_event *e = &u->ev;
+
+	*e = (struct proxy_event){.data = true, .named_ends = e->named_ends, .named_fails = e->named_fails};
+	e->fails = is_error(p, n);
+}
+
+static void
+data_ends(struct proxy_usage *u)
+{
+	struct proxy_event *e = &u->ev;
+
+	u->events += e->content;
+	u->began |= !e->progress;
+	u->done |= e->ends || e->named_ends;
+	u->error |= e->fails || e->named_fails;
+	u->work++;
+	*e = (struct proxy_event){0};
+}
+
+/* A whole line. */
 static void
 line(struct proxy_usage *u, const char *p, size_t n)
 {
-	const char *q;
-
 	if (n != 0 && p[n - 1] == '\r')
 		n--;
-	if (n < 6 || memcmp(p, "data:", 5) != 0) {
-		if (n >= 12 && memcmp(p, "event: error", 12) == 0)
-			u->error = true;
-		return;
+	u->open = n != 0;
+	if (n == 0) {
+		u->ev = (struct proxy_event){0};
+	} else if (p[0] == ':') {
+		comment(u, p, n);
+	} else if (STARTS(p, n, "data:")) {
+		skip(&p, &n, 5);
+		if (n == 6 && memcmp(p, "[DONE]", 6) == 0) {
+			u->done |= u->ends == ENDS_DONE || u->ends == ENDS_FRAMING;
+			u->work++;
+			return;
+		}
+		data_begins(u, p, n);
+		proxy_usage_keys(u, p, 0, n, true);
+		data_ends(u);
+	} else if (STARTS(p, n, "event:")) {
+		name(u, p, n);
 	}
-	p += 5;
-	n -= 5;
-	if (*p == ' ') {
-		p++;
-		n--;
+}
+
+/* What is kept has become too much: it is looked at, and all goes but what the next part needs. */
+static void
+look_ahead(struct proxy_usage *u)
+{
+	size_t stays = PROXY_USAGE_BEHIND + PROXY_USAGE_AHEAD;
+	const char *p = u->keep.p;
+	size_t n = u->keep.len;
+
+	if (!u->within) {
+		u->within = true;
+		u->ev.data = STARTS(p, n, "data:");
+		if (u->ev.data) {
+			skip(&p, &n, 5);
+			data_begins(u, p, n);
+			proxy_usage_keys(u, p, 0, n, false);
+		} else if (STARTS(p, n, "event:")) {
+			name(u, p, n);
+		}
+	} else if (u->ev.data) {
+		proxy_usage_keys(u, p, PROXY_USAGE_BEHIND, n, false);
 	}
-	if (n == 6 && memcmp(p, "[DONE]", 6) == 0) {
-		u->done = true;
-		return;
-	}
-	u->events++;
-	if (n > 9 && memcmp(p, "{\"error\":", 9) == 0)
-		u->error = true;
-	q = proxy_find_key(p, n, "\"usage\":", 8);
-	if (q != NULL)
-		read_usage(u, q, n - (size_t)(q - p));
+	strbuf_shift(&u->keep, u->keep.len - stays);
 }
 
 static void
 keep_line(struct proxy_usage *u, const char *p, size_t n)
 {
-	if (u->keep.len + n > LINE_BYTES) {
-		u->skip = true;
-		strbuf_clear(&u->keep);
-	} else if (!u->skip) {
-		strbuf_add(&u->keep, p, n);
+	while (n != 0) {
+		size_t room = LINE_BYTES - u->keep.len, k = n < room ? n : room;
+
+		strbuf_add(&u->keep, p, k);
+		p += k;
+		n -= k;
+		if (u->keep.len == LINE_BYTES)
+			look_ahead(u);
 	}
+	u->work += u->within ? u->ev.data : u->keep.p[0] != ':';
+}
+
+/* The line that keep is the begin of ends with p[0..n). */
+static void
+line_ends(struct proxy_usage *u, const char *p, size_t n)
+{
+	if (n != 0)
+		keep_line(u, p, n);
+	if (!u->within) {
+		line(u, u->keep.p, u->keep.len);
+	} else {
+		u->within = false;
+		u->open = true;
+		if (u->ev.data) {
+			proxy_usage_keys(u, u->keep.p, PROXY_USAGE_BEHIND, u->keep.len, true);
+			data_ends(u);
+		}
+	}
+	strbuf_clear(&u->keep);
 }
 
 static void
@@ -100,33 +212,32 @@ feed_sse(struct proxy_usage *u, const char *p, size_t n)
 {
 	while (n != 0) {
 		const char *nl = memchr(p, '\n', n);
-		size_t k;
+		size_t k = nl != NULL ? (size_t)(nl - p) : n;
 
+		if (!u->real && u->keep.len == 0)
+			u->real = *p != ':' && *p != '\n' && *p != '\r';
 		if (nl == NULL) {
 			keep_line(u, p, n);
 			return;
 		}
-		k = (size_t)(nl - p);
-		u->open = u->skip || u->keep.len > 1 || (u->keep.len == 1 && (k != 0 || u->keep.p[0] != '\r')) ||
-		    (u->keep.len == 0 && k != 0 && !(k == 1 && *p == '\r'));
-		if (u->skip) {
-			u->skip = false;
-			u->events++;
-		} else if (u->keep.len != 0) {
-			strbuf_add(&u->keep, p, k);
-			line(u, u->keep.p, u->keep.len);
-			strbuf_clear(&u->keep);
-		} else if (k != 0) {
+		if (u->keep.len != 0)
+			line_ends(u, p, k);
+		else
 			line(u, p, k);
-		}
 		p += k + 1;
 		n -= k + 1;
 	}
 }
 
+/* JSON ---------------------------------------------------------------------------------------------------------- */
+
 static void
 feed_json(struct proxy_usage *u, const char *p, size_t n)
 {
+	u->work++;
+	if (!u->any && n > TAIL_BYTES)
+		proxy_usage_keys(u, p, 0, TAIL_BYTES, false);
+	u->any = true;
 	if (n >= TAIL_BYTES) {
 		strbuf_clear(&u->keep);
 		p += n - TAIL_BYTES;
@@ -149,21 +260,25 @@ follow(struct proxy_usage *u, const char *p, size_t n)
 			u->escaped = c == '\\';
 			u->in_string = c != '"';
 		} else if (c == '"') {
-			u->in_string = u->any = true;
+			u->in_string = u->value = true;
 		} else if (c == '{' || c == '[') {
 			u->depth++;
-			u->any = true;
+			u->value = true;
 		} else if ((c == '}' || c == ']') && u->depth > 0) {
 			u->depth--;
 		} else if (c != ' ' && c != '\n' && c != '\r' && c != '\t') {
-			u->any = true;
+			u->value = true;
 		}
 	}
 }
 
+/* both ---------------------------------------------------------------------------------------------------------- */
+
 void
 proxy_usage_feed(struct proxy_usage *u, const char *p, size_t n)
 {
+	if (n == 0)
+		return;
 	if (u->follow)
 		follow(u, p, n);
 	if (u->sse)
@@ -172,34 +287,68 @@ proxy_usage_feed(struct proxy_usage *u, const char *p, size_t n)
 		feed_json(u, p, n);
 }
 
-bool
-proxy_usage_whole(const struct proxy_usage *u)
-{
-	return u->any && u->depth == 0 && !u->in_string;
-}
-
 void
 proxy_usage_end(struct proxy_usage *u)
 {
-	const char *q;
+	const char *p = u->keep.p;
+	size_t n = u->keep.len;
 
-	if (u->keep.len == 0)
-		return;
-	if (u->sse) {
-		/* An event that lacks its newline is none, but a last [DONE] without one was meant. */
-		line(u, u->keep.p, u->keep.len);
-		strbuf_clear(&u->keep);
-		return;
+	if (!u->sse) {
+		proxy_usage_keys(u, p, 0, n, true);
+	} else if (!u->within && STARTS(p, n, "data:")) {
+		/* A line that is cut tells nothing, but for this one, to which nothing can be missing. */
+		skip(&p, &n, 5);
+		if (n == 6 && memcmp(p, "[DONE]", 6) == 0)
+			line(u, u->keep.p, u->keep.len);
 	}
-	q = proxy_find_key(u->keep.p, u->keep.len, "\"usage\":", 8);
-	if (q != NULL)
-		read_usage(u, q, u->keep.len - (size_t)(q - u->keep.p));
+}
+
+bool
+proxy_usage_whole(const struct proxy_usage *u)
+{
+	return u->value && u->depth == 0 && !u->in_string;
+}
+
+bool
+proxy_usage_ended(const struct proxy_usage *u, bool framed)
+{
+	if (u->done)
+		return true;
+	if (!framed)
+		return false;
+	return u->ends == ENDS_FRAMING || (u->ends == ENDS_DONE && !u->odd && u->seen != 0 && u->seen == u->finished);
+}
+
+bool
+proxy_usage_between(const struct proxy_usage *u)
+{
+	return !u->open && !u->within && (u->keep.len == 0 || (u->keep.len == 1 && u->keep.p[0] == '\r'));
+}
+
+int64_t
+proxy_usage_in(const struct proxy_usage *u)
+{
+	int64_t v = u->usage_in;
+
+	if (v >= 0 && u->ends == ENDS_MESSAGE)
+		return v + (u->cache_read > 0 ? u->cache_read : 0) + (u->cache_made > 0 ? u->cache_made : 0);
+	if (v < 0 && u->prompt_n >= 0)
+		v = u->prompt_n + (u->cache_n > 0 ? u->cache_n : 0);
+	return v >= 0 ? v : u->prompt_total;
 }
 
 int64_t
 proxy_usage_out(const struct proxy_usage *u)
 {
-	if (u->tokens_out >= 0)
-		return u->tokens_out;
+	if (u->usage_out >= 0)
+		return u->usage_out;
+	if (u->predicted_n >= 0)
+		return u->predicted_n;
 	return u->sse ? (int64_t)u->events : -1;
+}
+
+int64_t
+proxy_usage_cached(const struct proxy_usage *u)
+{
+	return u->cached >= 0 ? u->cached : u->cache_read >= 0 ? u->cache_read : u->cache_n;
 }

@@ -51,6 +51,8 @@ void router_done(struct ticket **tp);
 bool router_requeue(struct ticket *t);
 /* 1 for the next to be served; 0 when in flight. */
 int router_position(const struct ticket *t);
+/* This request is no use of the model that would put off its unloading (ttl): call right after the submit. */
+void router_untimed(struct ticket *t);
 /* The engine answers, or works on the prompt of, this request. Cheap. */
 void router_progress(struct ticket *t);
 /* The proxy tells that the engine behaves as if dead. */

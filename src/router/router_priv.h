@@ -23,6 +23,7 @@ struct ticket {
 	uint64_t deadline;
 	bool waiting;
 	bool requeued;
+	bool untimed;			/* its end does not move idle_since */
 };
 TAILQ_HEAD(tickets, ticket);
 
@@ -45,7 +46,7 @@ struct slot {
 	struct slot *gave_way_to;	/* it comes back when that one does not start; NULL */
 	struct slot *replaces;		/* the last one that gave way for it; NULL: none did */
 	uint64_t load_since;		/* when its load was decided; 0: none under way */
-	uint64_t idle_since;		/* end of the last request; 0: none since it is ready */
+	uint64_t idle_since;		/* end of the last timed request; 0: none yet */
 	uint64_t ends;			/* how often its engine came to an end */
 };
 

@@ -147,7 +147,8 @@ leave_flight(struct ticket *t)
 	struct slot *s = t->slot;
 
 	s->in_flight--;
-	if (s->in_flight == 0)
+	/* Also while others are in flight: the last one may be one that does not count. */
+	if (!t->untimed)
 		s->idle_since = clock_ms();
 	if (s->engine != NULL)
 		t->router->eng->set_inflight(s->engine, s->in_flight);
@@ -203,6 +204,12 @@ router_position(const struct ticket *t)
 		n++;
 	}
 	return n;
+}
+
+void
+router_untimed(struct ticket *t)
+{
+	t->untimed = true;
 }
 
 void

@@ -241,7 +241,7 @@ apply_use(struct view *v, const cJSON *list)
 
 	cJSON_ArrayForEach(j, list) {
 		const cJSON *id = cJSON_GetArrayItem(j, 0), *rss = cJSON_GetArrayItem(j, 1),
-			    *cpu = cJSON_GetArrayItem(j, 2);
+			    *cpu = cJSON_GetArrayItem(j, 2), *tps = cJSON_GetArrayItem(j, 3);
 		struct view_engine *x = cJSON_IsString(id) ? view_engine_find(v, id->valuestring) : NULL;
 
 		if (x == NULL || !cJSON_IsNumber(rss) || !cJSON_IsNumber(cpu) || rss->valuedouble < 0 ||
@@ -249,6 +249,9 @@ apply_use(struct view *v, const cJSON *list)
 			continue;
 		x->rss = (uint64_t)rss->valuedouble;
 		x->cpu_permille = (uint64_t)cpu->valuedouble;
+		/* A core of an older version does not tell. */
+		if (cJSON_IsNumber(tps) && tps->valuedouble <= 9e15)
+			x->tps = tps->valuedouble;
 	}
 }
 

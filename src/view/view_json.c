@@ -90,6 +90,7 @@ view_put_gauges(struct strbuf *b, const struct view *v, uint64_t now)
 		jw_str(&w, e->id);
 		jw_int(&w, (int64_t)e->rss);
 		jw_int(&w, (int64_t)e->cpu_permille);
+		jw_num(&w, e->tps);
 		jw_arr_end(&w);
 	}
 	jw_arr_end(&w);

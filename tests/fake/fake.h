@@ -26,13 +26,22 @@ struct fake_answer {
 	long status;
 	long framing;		/* enum fake_framing */
 	long http10;
-	long no_done;		/* a stream without data: [DONE] */
+	long no_done;		/* a stream without the end mark of its API */
+	long finish;		/* its choice has a finish_reason at the end */
+	long no_stream;		/* "stream" is taken no notice of */
+	long timings;		/* and llama-server's timings with it */
+	long error_event;	/* after so many events the engine tells of an error; -1: never */
 	long comments;		/* ": keepalive n/m" lines ahead of a stream */
+	long progress;		/* llama-server's prompt_progress events behind them */
+	long ahead_gap;		/* ms behind each of both */
 	long usage;
 	long echo_head;		/* the answer is the received head and body, as JSON */
 	long hang;		/* completions are never answered */
 	long refuse;		/* the connection is closed without a byte */
 	long close;		/* Connection: close */
+	long any;		/* other methods than POST are answered like it, too */
+	long ws, ws_head;	/* see fake_ws.c; and its first frame is the head that came */
+	const char *upgrade;
 	const char *bad_head;	/* see fake_bad.c */
 };
 
@@ -42,13 +51,14 @@ struct fake_opts {
 	long keepalive_close_after, good_after, write_buffer;
 	long health_before_ready, zombie, ignore_term, term_default, fork, fork_setsid, close_stdout, cr_progress;
 	long never_ready, mute, print_fds, print_signals, print_env, print_tty, port_in_use_hang, stdin_check;
-	long wait_clients_on_term, drop_reused, check_model, own_name,
+	long wait_clients_on_term, end_streams_on_term, drop_reused, check_model, own_name,
 	    health_fail_after;
 	const char *signal_name, *spew, *model, *model_m, *model_name, *record, *state, *host;
 };
 
 struct fake_stats {
-	unsigned long connections, requests, completions, health, tokens, events, bytes, aborted, done, max_write_ms;
+	unsigned long connections, requests, completions, health, tokens, events, bytes, aborted, done, max_write_ms,
+	    tunnels, tunnels_ended, tunnel_in, tunnel_out;
 };
 
 extern struct fake_opts fake;
@@ -88,7 +98,7 @@ void fake_add_json(struct fake_buf *b, const char *data, size_t len);	/* quoted 
 void fake_drain(struct fake_buf *b, size_t len);
 
 /* fake_conn.c */
-enum fake_phase { CONN_READ, CONN_WAIT, CONN_STREAM, CONN_FLUSH, CONN_DEAD };
+enum fake_phase { CONN_READ, CONN_WAIT, CONN_STREAM, CONN_FLUSH, CONN_TUNNEL, CONN_DEAD };
 
 struct fake_conn {
 	struct fake_conn *next;
@@ -97,15 +107,18 @@ struct fake_conn {
 	struct fake_buf in, out;
 	size_t head_len, body_len, total;	/* of the current request inside in; total: head and framed body */
 	char *body;				/* decoded, malloc'd when chunked, else inside in */
+	bool opened;				/* the first events of the stream are out */
 	bool body_owned, keep, completion, stream, waited;
 	char after;				/* once out is empty: 0 go on, 'd' die, 'c' cut, 'r' reset */
 	char method[16], path[256], model[256], id[64];
 	long max_tokens;
 	bool want_usage;
 	struct fake_answer a;
-	long sent_events, served;
+	long sent_events, ahead, served;
 	uint64_t body_sent, due, idle_since;
 	enum fake_framing framing;
+	bool tunnelled, raw;			/* see fake_ws.c */
+	long flood_left;
 };
 void fake_serve(void) __attribute__((noreturn));
 int fake_in_progress(void);		/* completions not yet answered in full */
@@ -117,6 +130,17 @@ const char *fake_head(const struct fake_conn *c, const char *name, size_t *len);
 /* fake_reply.c */
 void fake_answer(struct fake_conn *c, uint64_t now);	/* the request is whole */
 void fake_more(struct fake_conn *c, uint64_t now);	/* due has come, or there is room in out */
+/* fake_ws.c */
+extern bool fake_deaf;			/* tunnels are not read; POST /fake/deaf and /fake/hear */
+bool fake_upgrade(struct fake_conn *c);	/* true when it is a tunnel from now on */
+void fake_tunnel(struct fake_conn *c);	/* there is input, or room for output */
+bool fake_hears(const struct fake_conn *c);
+/* fake_stream.c: each appends the events of one step; the n-th of a.progress */
+void fake_stream_progress(const struct fake_conn *c, struct fake_buf *b, long n);
+void fake_stream_begin(const struct fake_conn *c, struct fake_buf *b);
+void fake_stream_event(const struct fake_conn *c, struct fake_buf *b);
+void fake_stream_error(const struct fake_conn *c, struct fake_buf *b);
+void fake_stream_end(const struct fake_conn *c, struct fake_buf *b);
 /* fake_bad.c: true when the named kind wrote its bytes into out */
 bool fake_bad(struct fake_conn *c);
 

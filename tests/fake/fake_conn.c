@@ -104,6 +104,8 @@ drop(struct fake_conn *c)
 		fake_record("aborted", "\"events\":%ld,\"bytes\":%llu", c->sent_events,
 		    (unsigned long long)c->body_sent);
 	}
+	if (c->tunnelled)
+		fake_record("tunnel_end", "\"left\":%zu", c->out.len);
 	c->phase = CONN_DEAD;
 }
 
@@ -113,6 +115,10 @@ take_input(struct fake_conn *c, uint64_t now)
 	char buf[65536];
 	ssize_t n;
 
+	if (!fake_hears(c)) {
+		drop(c);	/* it was not asked for: the connection is broken */
+		return;
+	}
 	while (c->in.len < READ_AHEAD && (n = recv(c->fd, buf, sizeof(buf), 0)) != 0) {
 		if (n < 0) {
 			if (errno != EAGAIN && errno != EINTR)
@@ -120,6 +126,10 @@ take_input(struct fake_conn *c, uint64_t now)
 			break;
 		}
 		fake_add(&c->in, buf, (size_t)n);
+		if (c->phase == CONN_TUNNEL)
+			fake_stats.tunnel_in += (unsigned long)n;
+		if (c->phase == CONN_TUNNEL && c->in.len > 4 * sizeof(buf))
+			break;
 	}
 	if (c->in.len < READ_AHEAD && n == 0)
 		drop(c);
@@ -182,7 +192,11 @@ push_output(struct fake_conn *c, uint64_t now)
 		}
 		if (c->completion)
 			fake_stats.bytes += (unsigned long)n;
+		if (c->tunnelled)
+			fake_stats.tunnel_out += (unsigned long)n;
 		fake_drain(&c->out, (size_t)n);
+		if (c->phase == CONN_TUNNEL)
+			fake_tunnel(c);
 	}
 	if (c->phase == CONN_FLUSH)
 		request_done(c, now);
@@ -199,6 +213,7 @@ sweep(void)
 			continue;
 		}
 		*cp = c->next;
+		fake_stats.tunnels_ended += c->tunnelled;
 		close(c->fd);
 		free(c->in.data);
 		free(c->out.data);
@@ -213,7 +228,7 @@ static void
 term(void)
 {
 	fake_record("term", "\"count\":%d,\"in_progress\":%d", (int)fake_terms, fake_in_progress());
-	if (!fake.wait_clients_on_term)
+	if (!fake.wait_clients_on_term && !fake.end_streams_on_term)
 		exit(0);
 	if (fake_terms > 1)
 		exit(1);
@@ -231,6 +246,8 @@ serve_conn(struct fake_conn *c, int revents, uint64_t now)
 		next_request(c, now);
 	if (c->phase == CONN_WAIT || c->phase == CONN_STREAM)
 		fake_more(c, now);
+	if (c->phase == CONN_TUNNEL)
+		fake_tunnel(c);
 	if (c->phase != CONN_DEAD && (c->out.len > 0 || c->phase == CONN_FLUSH))
 		push_output(c, now);
 	if (c->phase == CONN_READ && fake.keepalive_close_after > 0 &&
@@ -276,7 +293,8 @@ fake_serve(void)
 			seen = fake_terms;
 			term();
 		}
-		if (fake_terms > 0 && fake.wait_clients_on_term && fake_in_progress() == 0)
+		if (fake_terms > 0 && (fake.wait_clients_on_term || fake.end_streams_on_term) &&
+		    fake_in_progress() == 0)
 			exit(0);
 		fds = realloc(fds, ((size_t)nconns + 2) * sizeof(*fds));
 		if (fds == NULL)
@@ -285,7 +303,7 @@ fake_serve(void)
 		fds[n++] = (struct pollfd){.fd = fake_wake[0], .events = POLLIN};
 		for (c = conns; c != NULL; c = c->next)
 			fds[n++] = (struct pollfd){.fd = c->fd,
-			    .events = (short)((c->in.len < READ_AHEAD ? POLLIN : 0) | (c->out.len > 0 ? POLLOUT : 0))};
+			    .events = (short)((c->in.len < READ_AHEAD && fake_hears(c) ? POLLIN : 0) | (c->out.len > 0 ? POLLOUT : 0))};
 		if (poll(fds, (nfds_t)n, patience(now)) < 0) {
 			if (errno != EINTR)
 				err(1, "poll");

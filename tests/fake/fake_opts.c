@@ -27,7 +27,11 @@ static const struct opt answer_opts[] = {
 	A("body-bytes", NUM, body_bytes), A("status", NUM, status), A("http10", FLAG, http10),
 	A("no-done", FLAG, no_done), A("comments", NUM, comments), A("usage", FLAG, usage),
 	A("echo-head", FLAG, echo_head), A("hang", FLAG, hang), A("refuse", FLAG, refuse), A("close", FLAG, close),
+	A("any", FLAG, any), A("ws", FLAG, ws), A("ws-head", FLAG, ws_head), A("upgrade", TEXT, upgrade),
 	A("bad-head", TEXT, bad_head),
+	A("bad-head", TEXT, bad_head), A("finish", FLAG, finish), A("timings", FLAG, timings),
+	A("error-event", NUM, error_event), A("progress", NUM, progress), A("ahead-gap", NUM, ahead_gap),
+	A("no-stream", FLAG, no_stream),
 	{"length", FLAG, offsetof(struct fake_answer, framing), FRAME_LENGTH},
 	{"chunked", FLAG, offsetof(struct fake_answer, framing), FRAME_CHUNKED},
 	{"until-close", FLAG, offsetof(struct fake_answer, framing), FRAME_CLOSE},
@@ -48,7 +52,7 @@ static const struct opt process_opts[] = {
 	O("print-fds", FLAG, print_fds), O("print-signals", FLAG, print_signals), O("print-env", FLAG, print_env),
 	O("print-tty", FLAG, print_tty), O("port-in-use-hang", FLAG, port_in_use_hang),
 	O("stdin-check", FLAG, stdin_check), O("wait-clients-on-term", FLAG, wait_clients_on_term),
-	O("drop-reused", FLAG, drop_reused), O("check-model", FLAG, check_model), O("own-name", FLAG, own_name),
+	O("end-streams-on-term", FLAG, end_streams_on_term), O("drop-reused", FLAG, drop_reused), O("check-model", FLAG, check_model), O("own-name", FLAG, own_name),
 	O("health-fail-after", NUM, health_fail_after), O("signal", TEXT, signal_name), O("spew", TEXT, spew),
 	O("model", TEXT, model), O("m", TEXT, model_m), O("model-name", TEXT, model_name), O("record", TEXT, record),
 	O("state", TEXT, state),
@@ -130,6 +134,7 @@ fake_defaults(void)
 	memset(&fake, 0, sizeof(fake));
 	fake.answer.sse = fake.answer.stall_after = fake.answer.die_after_bytes = -1;
 	fake.answer.cut_after_bytes = fake.answer.reset_after_bytes = fake.answer.body_bytes = -1;
+	fake.answer.error_event = -1;
 	fake.answer.status = 200;
 	fake.exit_after = fake.good_after = fake.health_fail_after = -1;
 	fake.port = 8080;

@@ -92,10 +92,11 @@ stats(struct fake_conn *c)
 
 	fake_addf(&b, "{\"connections\":%lu,\"requests\":%lu,\"completions\":%lu,\"health\":%lu,\"tokens\":%lu,"
 	    "\"events\":%lu,\"bytes\":%lu,\"aborted\":%lu,\"done\":%lu,\"in_progress\":%d,\"max_write_ms\":%lu,"
-	    "\"start\":%ld}",
+	    "\"tunnels\":%lu,\"tunnels_ended\":%lu,\"tunnel_in\":%lu,\"tunnel_out\":%lu,\"start\":%ld}",
 	    fake_stats.connections, fake_stats.requests, fake_stats.completions, fake_stats.health, fake_stats.tokens,
 	    fake_stats.events, fake_stats.bytes, fake_stats.aborted, fake_stats.done, fake_in_progress(),
-	    fake_stats.max_write_ms, fake_start_number);
+	    fake_stats.max_write_ms, fake_stats.tunnels, fake_stats.tunnels_ended, fake_stats.tunnel_in,
+	    fake_stats.tunnel_out, fake_start_number);
 	reply(c, 200, b.data);
 	free(b.data);
 }
@@ -175,68 +176,91 @@ echo(struct fake_conn *c)
 }
 
 static void
-event(struct fake_conn *c)
+put(struct fake_conn *c, void (*fn)(const struct fake_conn *, struct fake_buf *))
 {
 	struct fake_buf b = {0};
 
-	fake_addf(&b, "data: ");
-	add_id(&b, c, is_chat(c) ? "chat.completion.chunk" : "text_completion");
-	fake_addf(&b, is_chat(c) ? ",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"" :
-	    ",\"choices\":[{\"index\":0,\"text\":\"");
-	if (c->a.chunk_bytes > 0) {
-		char block[4096];
-
-		memset(block, 'x', sizeof(block));
-		for (long left = c->a.chunk_bytes; left > 0; left -= (long)sizeof(block))
-			fake_add(&b, block, left < (long)sizeof(block) ? (size_t)left : sizeof(block));
-	} else {
-		fake_addf(&b, "word%ld ", c->sent_events);
-	}
-	fake_addf(&b, is_chat(c) ? "\"},\"finish_reason\":null}]}\n\n" : "\",\"finish_reason\":null}]}\n\n");
-	emit(c, b.data, b.len);
+	fn(c, &b);
+	if (b.len > 0)
+		emit(c, b.data, b.len);
 	free(b.data);
+}
+
+static void
+event(struct fake_conn *c)
+{
+	put(c, fake_stream_event);
 	c->sent_events++;
 	fake_stats.events++;
 	fake_stats.tokens++;
 }
 
+/* What comes before the first token: one comment, or one event on the progress of the prompt. */
 static void
-stream_end(struct fake_conn *c)
+ahead(struct fake_conn *c)
 {
 	struct fake_buf b = {0};
 
-	if (c->want_usage || c->a.usage) {
-		fake_addf(&b, "data: ");
-		add_id(&b, c, is_chat(c) ? "chat.completion.chunk" : "text_completion");
-		fake_addf(&b, ",\"choices\":[],");
-		add_usage(&b, c->sent_events);
-		fake_addf(&b, "}\n\n");
-	}
-	if (!c->a.no_done)
-		fake_addf(&b, "data: [DONE]\n\n");
-	if (b.len > 0)
-		emit(c, b.data, b.len);
+	if (c->ahead < c->a.comments)
+		fake_addf(&b, ": keepalive %ld/%ld\n\n", c->ahead + 1, c->a.comments);
+	else
+		fake_stream_progress(c, &b, c->ahead - c->a.comments + 1);
+	emit(c, b.data, b.len);
 	free(b.data);
-	finish(c);
+	c->ahead++;
 }
 
 static void
 stream_more(struct fake_conn *c, uint64_t now)
 {
+	if (fake_terms > 0 && fake.end_streams_on_term && c->phase == CONN_STREAM)
+		finish(c);
 	while (c->phase == CONN_STREAM && now >= c->due && c->out.len < HIGH_WATER) {
 		if (fake_terms > 0 && fake.wait_clients_on_term)
 			return;
+		if (c->ahead < c->a.comments + c->a.progress) {
+			ahead(c);
+			c->due = now + (uint64_t)c->a.ahead_gap;
+			continue;
+		}
+		if (!c->opened) {
+			c->opened = true;
+			put(c, fake_stream_begin);
+			continue;
+		}
 		if (c->a.stall_after >= 0 && c->sent_events >= c->a.stall_after) {
 			c->due = NEVER;
 			return;
 		}
+		if (c->a.error_event >= 0 && c->sent_events >= c->a.error_event) {
+			put(c, fake_stream_error);
+			finish(c);
+			return;
+		}
 		if (c->sent_events >= tokens(c)) {
-			stream_end(c);
+			put(c, fake_stream_end);
+			finish(c);
 			return;
 		}
 		event(c);
 		c->due = c->a.gap > 0 ? now + (uint64_t)c->a.gap : c->due;
 	}
+}
+
+/* A stream whose length is known beforehand. */
+static void
+stream_at_once(struct fake_conn *c)
+{
+	struct fake_buf b = {0};
+
+	fake_stream_begin(c, &b);
+	for (; c->sent_events < tokens(c); c->sent_events++)
+		fake_stream_event(c, &b);
+	fake_stream_end(c, &b);
+	head(c, 200, "text/event-stream", (long)b.len);
+	emit(c, b.data, b.len);
+	free(b.data);
+	finish(c);
 }
 
 static void
@@ -260,6 +284,8 @@ complete(struct fake_conn *c, uint64_t now)
 {
 	if (fake.crash_on_request > 0 && fake_stats.completions >= (unsigned long)fake.crash_on_request)
 		fake_die();
+	if (fake_upgrade(c))
+		return;
 	if (fake.zombie) {
 		reply(c, 404, "{\"error\": \"generation thread died\"}");
 	} else if (c->a.refuse) {
@@ -273,15 +299,12 @@ complete(struct fake_conn *c, uint64_t now)
 		c->phase = CONN_STREAM;
 		head(c, c->a.status, "application/octet-stream", c->a.body_bytes);
 		plain_more(c);
-	} else if (c->stream && c->a.status == 200) {
+	} else if (c->stream && c->a.status == 200 && c->a.framing == FRAME_LENGTH &&
+	    !c->a.no_stream) {
+		stream_at_once(c);
+	} else if (c->stream && c->a.status == 200 && !c->a.no_stream) {
 		c->phase = CONN_STREAM;
 		head(c, 200, "text/event-stream", -1);
-		for (long i = 0; i < c->a.comments; i++) {
-			char line[64];
-			int n = snprintf(line, sizeof(line), ": keepalive %ld/%ld\n\n", i + 1, c->a.comments);
-
-			emit(c, line, (size_t)n);
-		}
 		c->due = now;
 		stream_more(c, now);
 	} else {
@@ -304,6 +327,9 @@ begin(struct fake_conn *c, uint64_t now)
 
 	if (is_path(c, "/fake/stats")) {
 		stats(c);
+	} else if (is_path(c, "/fake/deaf") || is_path(c, "/fake/hear")) {
+		fake_deaf = is_path(c, "/fake/deaf");
+		reply(c, 200, "{}");
 	} else if (is_path(c, "/health") || is_path(c, "/v1/health")) {
 		fake_stats.health++;
 		if (fake.zombie || (fake.health_fail_after >= 0 &&
@@ -344,19 +370,20 @@ fake_answer(struct fake_conn *c, uint64_t now)
 {
 	bool health = strstr(c->path, "/health") != NULL, own = strncmp(c->path, "/fake/", 6) == 0;
 
-	c->sent_events = 0;
+	c->sent_events = c->ahead = 0;
+	c->opened = false;
 	c->body_sent = 0;
 	c->after = 0;
-	c->completion = strcmp(c->method, "POST") == 0 && !own;
 	read_switches(c);
+	c->completion = !own && !health && (strcmp(c->method, "POST") == 0 || c->a.any || c->a.ws || c->a.upgrade != NULL);
 	c->phase = CONN_WAIT;
 	c->due = now + (uint64_t)(health ? fake.slow_health : own ? 0 : c->completion ? c->a.delay : 0);
 	if (!own)
 		fake_stats.requests++;
 	if (c->completion) {
 		fake_stats.completions++;
-		fake_record("request", "\"path\":\"%s\",\"body\":%zu,\"reused\":%s", c->path, c->body_len,
-		    c->served > 0 ? "true" : "false");
+		fake_record("request", "\"method\":\"%s\",\"path\":\"%s\",\"body\":%zu,\"reused\":%s", c->method, c->path,
+		    c->body_len, c->served > 0 ? "true" : "false");
 	}
 	if (fake.drop_reused && c->served > 0 && c->completion) {
 		c->after = 'c';

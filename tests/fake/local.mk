@@ -12,4 +12,6 @@ tests_fake_fake_engine_SOURCES = \
 	tests/fake/fake_life.c \
 	tests/fake/fake_opts.c \
 	tests/fake/fake_reply.c \
-	tests/fake/fake_request.c
+	tests/fake/fake_request.c \
+	tests/fake/fake_stream.c \
+	tests/fake/fake_ws.c

@@ -47,3 +47,12 @@ FUZZ_TARGETS += tests/fuzz/fuzz_conf
 tests_fuzz_fuzz_conf_SOURCES = tests/fuzz/fuzz_conf.c tests/fuzz/fuzz.h $(FUZZ_MAIN)
 tests_fuzz_fuzz_conf_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_conf_LDADD = libconf.a $(RANK0) $(YAML_LIBS)
+
+FUZZ_TARGETS += tests/fuzz/fuzz_proxy_names
+tests_fuzz_fuzz_proxy_names_SOURCES = tests/fuzz/fuzz_proxy_names.c tests/fuzz/fuzz.h $(FUZZ_MAIN)
+tests_fuzz_fuzz_proxy_names_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_proxy_names_LDADD = libproxy.a libhttp.a $(RANK0)
+FUZZ_TARGETS += tests/fuzz/fuzz_proxy_usage
+tests_fuzz_fuzz_proxy_usage_SOURCES = tests/fuzz/fuzz_proxy_usage.c tests/fuzz/fuzz.h $(FUZZ_MAIN)
+tests_fuzz_fuzz_proxy_usage_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_proxy_usage_LDADD = libproxy.a $(RANK0)

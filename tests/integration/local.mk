@@ -7,7 +7,9 @@ INTEGRATION = \
 	tests/integration/lib/http.py \
 	tests/integration/lib/mai.py \
 	tests/integration/lib/proc.py \
+	tests/integration/lib/stream.py \
 	tests/integration/lib/world.py \
+	tests/integration/lib/ws.py \
 	tests/integration/test_api.py \
 	tests/integration/test_backoff.py \
 	tests/integration/test_cli.py \
@@ -19,15 +21,23 @@ INTEGRATION = \
 	tests/integration/test_events.py \
 	tests/integration/test_failed_cause.py \
 	tests/integration/test_guard.py \
+	tests/integration/test_heartbeat.py \
+	tests/integration/test_honest_ends.py \
+	tests/integration/test_kills.py \
 	tests/integration/test_lifecycle.py \
 	tests/integration/test_malformed.py \
 	tests/integration/test_queue.py \
 	tests/integration/test_ready.py \
 	tests/integration/test_relay.py \
+	tests/integration/test_routing.py \
 	tests/integration/test_security.py \
 	tests/integration/test_seed_api.py \
 	tests/integration/test_several.py \
 	tests/integration/test_swap.py \
+	tests/integration/test_transducer.py \
+	tests/integration/test_upstream.py \
+	tests/integration/test_websocket.py
+	tests/integration/test_tokens.py \
 	tests/integration/test_transducer.py
 
 EXTRA_DIST += $(INTEGRATION) tests/requirements.txt tests/setup-venv tests/run-pytest

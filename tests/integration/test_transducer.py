@@ -55,6 +55,9 @@ OWN = {
     "connection-cl": _post + b"Connection: Content-Length\r\nContent-Length: 27\r\n\r\n" + BODY,
     "short-body": _post + b"Content-Length: 40\r\n\r\n" + BODY,
     "long-body": _post + b"Content-Length: 27\r\n\r\n" + BODY + b"GET /evil HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    "upgrade": b"GET /upstream/m/ws HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade, X-A\r\nX-A: 1\r\nUpgrade: a\r\n"
+    b"Sec-WebSocket-Key: x\r\n\r\nGET /upstream/m/evil HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    "get-with-body": b"GET /upstream/m/x HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n1b\r\n" + BODY + b"\r\n0\r\n\r\n",
     "query": b"POST /v1/chat/completions?a=b%20c HTTP/1.1\r\nHost: localhost\r\nContent-Length: 27\r\n\r\n" + BODY,
 }
 
@@ -70,6 +73,7 @@ def variants(data):
         no_host = re.sub(rb"(?im)^host:[^\r\n]*\r\n", b"", rest)
         yield line + b"\r\nHost: localhost\r\n" + no_host
         yield b"POST " + TARGET + b"?model=m HTTP/1.1\r\nHost: localhost\r\n" + no_host
+        yield parts[0] + b" /upstream/m/x HTTP/1.1\r\nHost: localhost\r\n" + no_host
 
 
 def check(data):
@@ -134,6 +138,8 @@ def test_every_forwarded_byte_string_is_one_clean_request(captured):
         except Exception as e:
             raise AssertionError(f"{f.name}: {e!r}\n{data[:2000]!r}") from e
     assert len(files) >= 5, (n, len(files))
+    got = [f.read_bytes() for f in files]
+    assert any(b"\r\nUpgrade: a\r\n" in x for x in got) and any(x.startswith(b"GET /x ") for x in got)
     assert captured.get("/livez").status == 200
 
 

@@ -195,6 +195,12 @@ proxy_totals(struct proxy *p, struct proxy_totals *out)
 	*out = core.totals;
 }
 
+double
+proxy_model_rate(struct proxy *p, const char *id)
+{
+	return strcmp(id, "a") == 0 ? core.rate : 0;
+}
+
 /* life ------------------------------------------------------------------------------------------------------------ */
 
 static void

@@ -36,6 +36,7 @@ struct core {
 	struct proxy_row rows[4];
 	size_t nrows;
 	struct proxy_totals totals;
+	double rate;
 	uint64_t cancelled;
 	int proxied;
 	/* what the API asked of its owner */

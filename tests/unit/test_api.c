@@ -181,6 +181,8 @@ test_models(void **state)
 	assert_streq(core.asked, "org/c");
 	check(ask("POST", "/unload", NULL, NULL), 200, NULL);
 	check(ask("GET", "/unload", NULL, NULL), 405, "Allow: POST\r\n");
+	check(ask("GET", "/upstream", NULL, NULL), 200, "\r\n\r\na\nb\norg/c\n");
+	check(ask("GET", "/upstream/", NULL, NULL), 200, "text/plain");
 }
 
 static void
@@ -194,7 +196,7 @@ test_errors_of_paths(void **state)
 		{"GET", "/nope", 404, "\r\n\r\n{\"detail\":\"Not Found\"}"},
 		{"POST", "/status", 405, "\r\n\r\n{\"detail\":\"Method Not Allowed\"}"},
 		{"POST", "/status", 405, "Allow: GET, HEAD\r\n"}, {"DELETE", "/stop", 405, "Allow: POST\r\n"},
-		{"PUT", "/v1/chat/completions", 405, "Allow: POST\r\n"}, {"POST", "/v1/models", 405, "Allow: GET, HEAD\r\n"},
+		{"POST", "/upstream", 405, "Allow: GET, HEAD\r\n"}, {"POST", "/v1/models", 405, "Allow: GET, HEAD\r\n"},
 		{"GET", "/v1/audio/voices", 200, "proxied"}, {"GET", "/status/", 404, NULL},
 		{"GET", "/v1/models/a%2fb", 400, NULL}, {"GET", "/a/../status", 400, NULL}, {"GET", "//status", 400, NULL},
 		{"POST", "/api/viewers/1/bye", 404, NULL}, {"POST", "/api/requests/zz/cancel", 404, NULL},
@@ -254,12 +256,15 @@ test_management(void **state)
 	check(a, 200, "\r\n\r\n{\"running\":[{\"model\":\"a\",\"state\":\"ready\"");
 	check(a, 200, "\"cmd\":\"fake --model 'a b'\",\"proxy\":\"http://127.0.0.1:9001\",\"ttl\":0");
 	core.rows[0] = (struct proxy_row){.id = 7, .client = "127.0.0.1:5", .model = "a", .path = "/v1/x", .api = "chat",
-	    .phase = REQ_GENERATING, .since = clock_ms(), .tokens_in = -1, .tokens_out = 3, .tokens_per_second = 2.5};
+	    .phase = REQ_GENERATING, .since = 1000, .first_byte_at = 1250, .waited_ms = 150, .tokens_in = -1, .tokens_out = 3,
+	    .tokens_cached = 2, .prompt_done = -1, .prompt_total = 8192, .tokens_per_second = 2.5};
 	core.nrows = 1;
 	a = ask("GET", "/api/requests", NULL, NULL);
 	check(a, 200, "{\"requests\":[{\"id\":7,\"client\":\"127.0.0.1:5\",\"model\":\"a\",\"path\":\"/v1/x\"");
 	check(a, 200, "\"phase\":\"gen\"");
-	check(a, 200, "\"tokens_in\":null,\"tokens_out\":3,\"tokens_per_second\":2.5");
+	check(a, 200, "\"waited_seconds\":0.15,\"first_byte_seconds\":0.25,\"first_token_seconds\":null");
+	check(a, 200, "\"prompt_done\":null,\"prompt_total\":8192");
+	check(a, 200, "\"tokens_in\":null,\"tokens_cached\":2,\"tokens_out\":3,\"tokens_per_second\":2.5");
 	check(ask("POST", "/api/requests/7/cancel", NULL, NULL), 200, "{\"status\":\"cancelled\"}");
 	assert_int_equal(core.cancelled, 7);
 	check(ask("POST", "/api/restart", NULL, "{\"model\":\"b\"}"), 200, "{\"status\":\"restarted\",\"model\":\"a\"");
@@ -410,13 +415,21 @@ test_events(void **state)
 	bus_publish(core.bus, &e);
 	assert_true(peer_until(p, "event: request\n"));
 	assert_true(peer_until(p, "\"phase\":\"prefill\""));
+	/* The tick tells figures that moved, each of them. */
+	core.rows[0].prompt_done = 2048;
+	assert_true(peer_until(p, "\"prompt_done\":2048"));
+	core.rows[0].prompt_total = 8192;
+	assert_true(peer_until(p, "\"prompt_total\":8192"));
+	core.rows[0].first_byte_at = 77;
+	assert_true(peer_until(p, "\"first_byte_at\":77"));
 	core.nrows = 0;
 	e.phase = REQ_DONE;
 	bus_publish(core.bus, &e);
 	assert_true(peer_until(p, "\"phase\":\"done\""));
-	/* The tick tells figures that moved. */
 	core.totals.tokens_per_second = 55.5;
 	assert_true(peer_until(p, "\"tps\":55.5"));
+	core.rate = 41.5;
+	assert_true(peer_until(p, ",41.5]"));
 	e = (struct bus_event){.kind = BUS_SHUTDOWN, .text = "mai is ending"};
 	bus_publish(core.bus, &e);
 	assert_true(peer_until(p, "event: shutdown\ndata: {\"text\":\"mai is ending\"}\n\n"));

@@ -159,11 +159,15 @@ test_tables(void **state)
 	assert_streq(strbuf_str(&out), "MODEL         STATE\nqwen          loaded    also gpt-4o\na-longer-one  unloaded\n");
 	cJSON_Delete(j);
 	j = json("{\"requests\":[{\"id\":1283,\"client\":\"127.0.0.1:52011\",\"model\":\"qwen\",\"path\":\"/v1/chat/completions\","
-	    "\"phase\":\"gen\",\"age\":29.4,\"tokens\":1204,\"tokens_per_second\":41.83},{\"id\":\"1284\"}]}");
+	    "\"phase\":\"gen\",\"age_seconds\":29.4,\"waited_seconds\":3.2,\"tokens_in\":9200,\"tokens_out\":1204,"
+	    "\"tokens_per_second\":41.83},{\"id\":1284},{\"id\":5,\"phase\":\"queued\",\"position\":2},"
+	    "{\"id\":6,\"phase\":\"prefill\",\"prompt_done\":2048,\"prompt_total\":8192}]}");
 	strbuf_clear(&out);
 	cmd_ps_text(&out, j);
-	assert_non_null(strstr(strbuf_str(&out), "1283    127.0.0.1:52011        gen         29s"));
+	assert_non_null(strstr(strbuf_str(&out), "1283    127.0.0.1:52011        gen           29s      3.2s    9.2k    1204"));
 	assert_non_null(strstr(strbuf_str(&out), "41.8    qwen                  /v1/chat/completions\n"));
+	assert_non_null(strstr(strbuf_str(&out), "  queued 2      "));
+	assert_non_null(strstr(strbuf_str(&out), "  prefill 25%   "));
 	assert_non_null(strstr(strbuf_str(&out), "1284    -  "));
 	cJSON_Delete(j);
 }

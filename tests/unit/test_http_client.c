@@ -11,7 +11,7 @@ static int lfd, port;
 static struct net_peer up;	/* the engine's end of the newest connection */
 
 struct result {
-	int heads, ends, fails, status, idles;
+	int heads, ends, fails, status, idles, drains;
 	enum http_close why;
 	bool received;
 	struct strbuf body;
@@ -58,7 +58,13 @@ on_fail(void *arg, enum http_close why, bool received)
 	res->received = received;
 }
 
-static const struct http_xfer_ops ops = {on_head, on_body, on_idle, on_end, on_fail};
+static void
+on_drained(void *arg)
+{
+	((struct result *)arg)->drains++;
+}
+
+static const struct http_xfer_ops ops = {on_head, on_body, on_idle, on_end, on_fail, on_drained};
 
 static int
 listen_here(void)
@@ -443,6 +449,97 @@ test_upgrade(void **state)
 	UNTIL(r.ends == 1);
 }
 
+static struct http_xfer *
+start_tunnel(void)
+{
+	struct http_xfer *x = start(&r);
+
+	http_xfer_allow_upgrade(x);
+	UNTIL(accepted());
+	UNTIL(net_has(&up, "\r\n\r\nbody"));
+	strbuf_clear(&up.in);
+	net_send(&up, "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n");
+	UNTIL(r.heads == 1);
+	return x;
+}
+
+/* Whoever sends until the back-log is high and stops then is told when it may go on; nothing is lost. */
+static void
+test_tunnel_back_pressure(void **state)
+{
+	static char block[16384];
+	struct http_xfer *x = start_tunnel();
+	size_t sent = 0, left = 0, high = 0;
+
+	(void)state;
+	memset(block, 'b', sizeof(block));
+	while (left <= HTTP_HIGH_WATER) {
+		left = http_xfer_tunnel_send(x, block, sizeof(block));
+		sent += sizeof(block);
+		assert_true(sent < 64u << 20);
+		loop_once(loop, 0);
+	}
+	assert_true(left <= HTTP_HIGH_WATER + sizeof(block));
+	for (int i = 0; i < 20; i++)
+		loop_once(loop, 0);
+	assert_int_equal(r.drains, 0);	/* nobody reads */
+	for (int round = 1; round <= 3; round++) {
+		UNTIL((net_read(&up), r.drains == round));
+		left = 0;
+		while (left <= HTTP_HIGH_WATER) {
+			left = http_xfer_tunnel_send(x, block, sizeof(block));
+			sent += sizeof(block);
+			high = left > high ? left : high;
+		}
+	}
+	assert_true(high <= HTTP_HIGH_WATER + sizeof(block));
+	UNTIL((net_read(&up), up.in.len == sent));
+	assert_int_equal(r.drains, 4);
+	assert_null(memchr(up.in.p, 'x', up.in.len));
+	/* It was under the high-water mark all the time: nobody stopped, nobody is told. */
+	http_xfer_tunnel_send(x, "x", 1);
+	UNTIL((net_read(&up), up.in.len == sent + 1));
+	assert_int_equal(r.drains, 4);
+	http_xfer_cancel(&x);
+	UNTIL(net_ended(&up));
+}
+
+/* The engine said something, then closed; what is written to it meanwhile does not take away what it said. */
+static void
+test_tunnel_last_words(void **state)
+{
+	struct http_xfer *x = start_tunnel();
+
+	(void)state;
+	http_xfer_pause(x);
+	net_send(&up, "last words");
+	net_close(&up);
+	for (int i = 0; i < 50; i++) {
+		assert_int_equal(http_xfer_tunnel_send(x, "more", 4), 0);
+		loop_once(loop, 1);
+	}
+	assert_int_equal(r.ends + r.fails, 0);
+	http_xfer_resume(x);
+	UNTIL(r.ends == 1);
+	assert_int_equal(r.fails, 0);
+	assert_streq(strbuf_str(&r.body), "last words");
+}
+
+static void
+test_tunnel_other_callbacks(void **state)
+{
+	struct http_xfer *x = start_tunnel();
+
+	(void)state;
+	http_xfer_attach(x, &ops, &r2);
+	net_send(&up, "hi");
+	UNTIL(r2.body.len == 2);
+	assert_int_equal(r.body.len, 0);
+	net_close(&up);
+	UNTIL(r2.ends == 1);
+	assert_int_equal(r.ends, 0);
+}
+
 static void
 test_idle_limit(void **state)
 {
@@ -481,7 +578,8 @@ main(void)
 		T(test_keep), T(test_retry_once), T(test_no_retry_when_fresh), T(test_generation), T(test_extra_bytes),
 		T(test_until_close), T(test_truncated), T(test_malformed), T(test_head_bomb), T(test_refused),
 		T(test_early_error), T(test_big_body), T(test_pause), T(test_cancel), T(test_no_body_answers),
-		T(test_upgrade), T(test_idle_limit), T(test_targets),
+		T(test_upgrade), T(test_tunnel_back_pressure), T(test_tunnel_last_words), T(test_tunnel_other_callbacks),
+		T(test_idle_limit), T(test_targets),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -681,6 +681,106 @@ test_tunnel(void **state)
 }
 
 static void
+open_tunnel(const char *early)
+{
+	on_request = hold;
+	net_send(&a, "GET /ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
+	net_send(&a, early);
+	UNTIL(nheld == 1);
+	for (int i = 0; i < 5; i++)
+		loop_once(loop, 1);
+	assert_int_equal(got.len, 0);
+	http_reply_start(held[0], 101, NULL, HTTP_LENGTH_NONE);
+	http_req_tunnel(held[0]);
+	http_reply_flush(held[0]);
+	UNTIL(net_has(&a, "\r\n\r\n"));
+	assert_null(strstr(a.in.p, "Content-Length"));
+	assert_null(strstr(a.in.p, "Connection: close"));
+	strbuf_clear(&a.in);
+}
+
+/* What the client sends before it has the 101 belongs to the tunnel. */
+static void
+test_tunnel_early_data(void **state)
+{
+	(void)state;
+	open_tunnel("GET /evil HTTP/1.1\r\n\r\n");
+	UNTIL(got.len == 22);
+	assert_memory_equal(got.p, "GET /evil HTTP/1.1\r\n\r\n", 22);
+	assert_int_equal(nheld, 1);
+	net_send(&a, "more");
+	UNTIL(got.len == 26);
+	net_close(&a);
+	UNTIL(ngone == 1);
+}
+
+/* Paused, it keeps a little and leaves the rest to the sender. */
+static void
+test_tunnel_pause(void **state)
+{
+	static char block[65536];
+	size_t sent = 0;
+
+	(void)state;
+	open_tunnel("");
+	http_req_pause(held[0]);
+	memset(block, 'b', sizeof(block));
+	for (int i = 0; i < 2000; i++) {
+		ssize_t k = send(a.fd, block, sizeof(block), MSG_NOSIGNAL);
+
+		sent += k > 0 ? (size_t)k : 0;
+		loop_once(loop, 0);
+	}
+	assert_int_equal(got.len, 0);
+	assert_true(sent > 100000 && sent < 48u << 20);
+	http_req_resume(held[0]);
+	UNTIL(got.len == sent);
+	http_reply_end(held[0]);
+	UNTIL(net_ended(&a));
+}
+
+/* The far side ended while the client still sends: it reads everything that was said, and then the end. */
+static void
+test_tunnel_ends_gently(void **state)
+{
+	static char block[65536];
+	size_t said = 0;
+
+	(void)state;
+	open_tunnel("");
+	memset(block, 'e', sizeof(block));
+	while (said < 300000)
+		said += (http_reply_body(held[0], block, 60000), 60000);
+	net_send(&a, "unread");
+	http_reply_end(held[0]);
+	net_send(&a, "and more");
+	UNTIL(net_ended(&a));
+	assert_false(a.reset);
+	assert_int_equal(a.in.len, said);
+	net_close(&a);
+	UNTIL(http_server_connections(srv) == 0);
+	assert_int_equal(ngone, 0);
+}
+
+static void
+close_at_once(struct http_req *req)
+{
+	http_req_close(req);
+	say_path(req);
+}
+
+static void
+test_close_after(void **state)
+{
+	(void)state;
+	on_request = close_at_once;
+	net_send(&a, "GET /1 HTTP/1.1\r\nHost: x\r\n\r\nGET /2 HTTP/1.1\r\nHost: x\r\n\r\n");
+	UNTIL(net_ended(&a));
+	assert_non_null(strstr(a.in.p, "Connection: close\r\n\r\n/1"));
+	assert_null(strstr(a.in.p, "/2"));
+}
+
+static void
 test_out_of_descriptors(void **state)
 {
 	struct rlimit rl, low;
@@ -717,6 +817,7 @@ main(void)
 		T(test_bad), T(test_times), T(test_slow_body_and_reader), T(test_body_that_stops),
 		T(test_back_pressure), T(test_early_answer), T(test_pause),
 		T(test_max_connections), T(test_unix), T(test_unix_beyond_the_limit), T(test_drain), T(test_server_ends), T(test_tunnel),
+		T(test_tunnel_early_data), T(test_tunnel_pause), T(test_tunnel_ends_gently), T(test_close_after),
 		T(test_out_of_descriptors),
 	};
 

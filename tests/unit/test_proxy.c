@@ -1,337 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "unit.h"
 
-#include "bus/bus.h"
-#include "http/http_listen.h"
-#include "net.h"
-#include "proxy/proxy.h"
-
-/* A router and a configuration of the test's own ----------------------------------------------------------------- */
-
-struct router {
-	int unused;
-};
-struct ticket {
-	bool waiting, requeued;
-	router_cb *cb;
-	void *arg;
-};
-
-static char *extra[] = {(char[]){"/extra"}, NULL};
-static struct conf_model qwen = {.id = (char[]){"qwen"}, .extra_paths = extra};
-static struct conf_model *models[] = {&qwen};
-static struct conf conf;
-static struct router router;
-static struct http_target target;
-static struct ticket *newest;
-static struct router_answer verdict;
-static bool must_wait, grant_requeue;
-static int ntickets, nsuspects, nrequeues, waited;
-static char asked[300];
-static struct engine_exit last_exit = {.valid = true, .text = "exit status 1", .cause = "out of luck"};
-static struct engine_info info = {.state = ENGINE_BACKOFF, .last_exit = &last_exit, .attempt = 2};
-
-struct conf *
-conf_ref(struct conf *c)
-{
-	c->refs++;
-	return c;
-}
-
-void
-conf_unref(struct conf **cp)
-{
-	if (*cp != NULL)
-		(*cp)->refs--;
-	*cp = NULL;
-}
-
-struct conf_model *
-conf_find(const struct conf *c, const char *name)
-{
-	(void)c;
-	return strcmp(name, qwen.id) == 0 ? &qwen : NULL;
-}
-
-struct conf *
-router_conf(const struct router *r)
-{
-	(void)r;
-	return &conf;
-}
-
-const char *
-router_last(const struct router *r)
-{
-	(void)r;
-	return "qwen";
-}
-
-static void
-grant(struct router_answer *a)
-{
-	*a = (struct router_answer){.model = &qwen, .target = &target, .generation = 1, .waited_ms = (uint64_t)waited};
-}
-
-struct ticket *
-router_submit(struct router *r, const char *model, router_cb *cb, void *arg, struct router_answer *now, bool *waits)
-{
-	(void)r;
-	snprintf(asked, sizeof(asked), "%s", model != NULL ? model : "(none)");
-	*waits = false;
-	if (verdict.refusal != REFUSE_NONE) {
-		*now = verdict;
-		return NULL;
-	}
-	newest = calloc(1, sizeof(*newest));
-	*newest = (struct ticket){.cb = cb, .arg = arg, .waiting = must_wait};
-	ntickets++;
-	*waits = must_wait;
-	if (!must_wait)
-		grant(now);
-	return newest;
-}
-
-void
-router_done(struct ticket **tp)
-{
-	if (*tp == NULL)
-		return;
-	ntickets--;
-	free(*tp);
-	*tp = NULL;
-}
-
-bool
-router_requeue(struct ticket *t)
-{
-	if (t->requeued || !grant_requeue)
-		return false;
-	nrequeues++;
-	return t->requeued = t->waiting = true;
-}
-
-int
-router_position(const struct ticket *t)
-{
-	return t->waiting;
-}
-
-void
-router_progress(struct ticket *t)
-{
-	(void)t;
-}
-
-void
-router_suspect(struct ticket *t)
-{
-	(void)t;
-	nsuspects++;
-}
-
-bool
-router_row(struct router *r, const char *model, struct router_row *out)
-{
-	(void)r;
-	(void)model;
-	*out = (struct router_row){.engine = (struct engine *)&info, .model = &qwen};
-	return true;
-}
-
-const struct engine_info *
-engine_info(struct engine *e)
-{
-	(void)e;
-	return &info;
-}
-
-static void
-serve_waiter(void)
-{
-	struct router_answer a;
-
-	grant(&a);
-	newest->waiting = false;
-	newest->cb(newest->arg, &a);
-}
-
-/* The bench ------------------------------------------------------------------------------------------------------ */
-
-static struct loop *loop;
-static struct http_server *srv;
-static struct http_pool *pool;
-static struct bus *bus;
-static struct ring *ring;
-static struct metrics *metrics;
-static struct proxy *proxy;
-static struct net_peer cl, up;
-static int lfd, nrequests_seen;
-static char last_access[400], last_level;
-
-static void
-handler(void *arg, struct http_req *req)
-{
-	(void)arg;
-	assert_true(proxy_claims(proxy, http_req_url(req)->path));
-	proxy_handle(proxy, req);
-}
-
-static int
-listen_here(int *port)
-{
-	struct sockaddr_in a = {.sin_family = AF_INET};
-	socklen_t len = sizeof(a);
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
-
-	a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof(a)), 0);
-	assert_int_equal(listen(fd, 16), 0);
-	assert_int_equal(getsockname(fd, (struct sockaddr *)&a, &len), 0);
-	*port = ntohs(a.sin_port);
-	fcntl(fd, F_SETFL, O_NONBLOCK);
-	return fd;
-}
-
-static void
-count_request(void *arg, const struct bus_event *e)
-{
-	(void)arg;
-	(void)e;
-	nrequests_seen++;
-}
-
-static struct bus_sub *sub;
-static int front;
-
-static int
-setup(void **state)
-{
-	const struct http_limits lim = {32768, 10000, 75000, 100};
-	struct err e;
-	int port;
-
-	(void)state;
-	memset(&conf, 0, sizeof(conf));
-	conf.models = models;
-	conf.nmodels = 1;
-	conf.max_body = 1 << 20;
-	conf.body_memory = 4 << 20;
-	conf.refs = 1;
-	qwen.upstream_model = NULL;
-	qwen.abort_drain = false;
-	memset(&verdict, 0, sizeof(verdict));
-	must_wait = false;
-	grant_requeue = true;
-	ntickets = nsuspects = nrequeues = waited = nrequests_seen = 0;
-	last_access[0] = '\0';
-	loop = loop_new();
-	bus = bus_new();
-	ring = ring_new(65536, 65536, 65536, 65536);
-	metrics = metrics_new();
-	pool = http_pool_new(loop);
-	proxy = proxy_new(&(struct proxy_opts){loop, bus, ring, metrics, &router, pool});
-	sub = bus_subscribe(bus, 1u << BUS_REQUEST, count_request, NULL);
-	srv = http_server_new(loop, &lim, handler, NULL);
-	front = 0;
-	assert_int_equal(http_server_listen_tcp(srv, "127.0.0.1", &front, 0, &e), 0);
-	lfd = listen_here(&port);
-	assert_int_equal(http_target_set(&target, "127.0.0.1", port), 0);
-	target.generation = 1;
-	target.keep_alive = true;
-	cl = net_connect(front);
-	up.fd = -1;
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	(void)state;
-	net_close(&cl);
-	net_close(&up);
-	proxy_free(&proxy);
-	assert_int_equal(ntickets, 0);
-	http_server_free(&srv);
-	http_pool_free(&pool);
-	bus_unsubscribe(&sub);
-	bus_free(&bus);
-	ring_free(&ring);
-	metrics_free(&metrics);
-	assert_int_equal(conf.refs, 1);
-	close(lfd);
-	loop_free(&loop);
-	return 0;
-}
-
-#define UNTIL(cond) NET_UNTIL(loop, cond)
-
-static bool
-accepted(void)
-{
-	int fd = accept(lfd, NULL, NULL);
-
-	if (fd < 0)
-		return false;
-	net_close(&up);
-	fcntl(fd, F_SETFL, O_NONBLOCK);
-	up = (struct net_peer){.fd = fd};
-	return true;
-}
-
-static void
-post_to(const char *path, const char *body)
-{
-	char head[400];
-
-	snprintf(head, sizeof(head), "POST %s HTTP/1.1\r\nHost: mai\r\nContent-Type: application/json\r\n"
-	    "Authorization: Bearer secret\r\nX-Api-Key: secret\r\nCookie: secret\r\nAccept-Encoding: gzip\r\n"
-	    "X-Forwarded-For: 1.2.3.4\r\nConnection: x-foo\r\nX-Foo: hop\r\nX-Keep: kept\r\n"
-	    "Content-Length: %zu\r\n\r\n", path, strlen(body));
-	net_send(&cl, head);
-	net_send(&cl, body);
-}
-
-static void
-post(const char *body)
-{
-	post_to("/v1/chat/completions", body);
-}
-
-static void
-at_engine(const char *end)
-{
-	UNTIL(accepted());
-	UNTIL(net_has(&up, end));
-}
-
-static bool
-note_line(void *arg, const struct ring_line *l)
-{
-	(void)arg;
-	snprintf(last_access, sizeof(last_access), "%s", l->text);
-	last_level = l->level;
-	return true;
-}
-
-static const char *
-access_line(void)
-{
-	ring_read(ring, 1u << RING_ACCESS, NULL, 0, note_line, NULL, NULL);
-	return last_access;
-}
-
-static void
-engine_event(enum engine_state to, enum engine_reason why)
-{
-	const struct bus_event e = {
-		.kind = BUS_ENGINE, .model = "qwen", .from = ENGINE_READY, .to = to, .reason = why,
-	};
-
-	bus_publish(bus, &e);
-}
-
-#define SSE_HEAD "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+#include "proxy_bench.h"
 
 /* Requests ------------------------------------------------------------------------------------------------------- */
 
@@ -392,8 +62,8 @@ test_stream(void **state)
 		loop_once(loop, 2);
 	net_read(&cl);
 	assert_int_equal(cl.in.len, 0);	/* nothing before the first byte of content */
-	net_send(&up, "f\r\n: ping\n\ndata: 1\r\n2\r\n\n\n\r\n");
-	UNTIL(net_has(&cl, ": ping\n\ndata: 1"));
+	net_send(&up, "1d\r\n: ping\n\ndata: {\"content\":\"1\"}\r\n2\r\n\n\n\r\n");
+	UNTIL(net_has(&cl, ": ping\n\ndata: {\"content\":\"1\"}"));
 	assert_non_null(strstr(cl.in.p, "Content-Type: text/event-stream; charset=utf-8\r\n"));
 	assert_non_null(strstr(cl.in.p, "X-Accel-Buffering: no\r\n"));
 	assert_non_null(strstr(cl.in.p, "X-Queue-Ms: 40\r\n"));
@@ -764,6 +434,109 @@ test_close_delimited(void **state)
 }
 
 static void
+see_model(void *arg, const struct proxy_row *row)
+{
+	assert_streq(row->model, (const char *)arg);
+}
+
+/* Whether its end is honest: proxy_usage knows, here it is what the client gets. */
+static void
+test_ends(void **state)
+{
+	(void)state;
+	/* The message ended properly, the answer did not. */
+	post("{\"model\":\"qwen\"}");
+	at_engine("{\"model\":\"qwen\"}");
+	net_send(&up, SSE_HEAD);
+	up_chunk("data: {\"content\":\"a\"}\n\n");
+	up_last();
+	UNTIL(net_ended(&cl));
+	assert_non_null(strstr(cl.in.p, "\"code\":\"bad_gateway\""));
+	assert_null(strstr(cl.in.p, "\r\n0\r\n\r\n"));
+	assert_non_null(strstr(access_line(), " cut short"));
+	/* The other way round: only the final chunk is missing. */
+	net_close(&cl);
+	cl = net_connect(front);
+	strbuf_clear(&up.in);
+	post("{\"model\":\"qwen\"}");
+	UNTIL(net_has(&up, "{\"model\":\"qwen\"}"));	/* on the connection that was kept */
+	net_send(&up, SSE_HEAD);
+	up_chunk("data: {\"content\":\"a\"}\n\ndata: [DONE]\n\n");
+	UNTIL(net_has(&cl, "[DONE]"));
+	net_close(&up);
+	UNTIL(net_has(&cl, "\r\n0\r\n\r\n"));
+	assert_null(strstr(cl.in.p, "error"));
+	assert_null(strstr(access_line(), " cut short"));
+	/* The engine told of an error and broke off: nothing is added. */
+	strbuf_clear(&cl.in);
+	post("{\"model\":\"qwen\"}");
+	at_engine("{\"model\":\"qwen\"}");
+	net_send(&up, SSE_HEAD);
+	up_chunk("data: {\"error\":{\"message\":\"no\"}}\n\n");
+	UNTIL(net_has(&cl, "\"no\""));
+	net_close(&up);
+	UNTIL(net_ended(&cl));
+	assert_int_equal(net_count(&cl, "\"error\""), 1);
+	assert_null(strstr(cl.in.p, "\r\n0\r\n\r\n"));
+	assert_non_null(strstr(access_line(), " with an error"));
+	assert_int_equal(last_level, 'E');
+}
+
+/* Of an engine that only pings nobody says that it works. */
+static void
+test_what_is_work(void **state)
+{
+	static const struct {
+		const char *text;
+		int n;
+	} chunks[] = {
+		{":\n\n", 0}, {": ping\n\n", 0}, {": keepalive 1/4\n\n", 1}, {": keepalive 1/4\n\n", 0}, {": keepalive 2/4\n\n", 1},
+		{"data: {", 1}, {"}\n\n", 1}, {":\n\n", 0},
+	};
+
+	(void)state;
+	post("{\"model\":\"qwen\"}");
+	at_engine("{\"model\":\"qwen\"}");
+	assert_int_equal(nprogress, 0);
+	net_send(&up, SSE_HEAD);
+	UNTIL(nprogress == 1);
+	for (size_t i = 0; i < sizeof(chunks) / sizeof(chunks[0]); i++) {
+		nprogress = 0;
+		strbuf_clear(&cl.in);
+		up_chunk(chunks[i].text);
+		UNTIL(net_has(&cl, chunks[i].text));
+		assert_int_equal(nprogress, chunks[i].n);
+	}
+}
+
+/* Which model a request that waits is shown with. */
+static void
+test_guess(void **state)
+{
+	(void)state;
+	must_wait = true;
+	last_model = NULL;
+	post("{\"model\":\"other\"}");
+	UNTIL(ntickets == 1);
+	proxy_each(proxy, see_model, (void *)(uintptr_t)"other");
+	net_close(&cl);
+	UNTIL(ntickets == 0);
+	cl = net_connect(front);
+	conf.fallback_model = (char[]){"qwen"};
+	post("{\"model\":\"other\"}");
+	UNTIL(ntickets == 1);
+	proxy_each(proxy, see_model, (void *)(uintptr_t)"qwen");
+	net_close(&cl);
+	UNTIL(ntickets == 0);
+	cl = net_connect(front);
+	conf.route = ROUTE_LOADED;
+	last_model = "loaded";
+	post("{\"model\":\"qwen\"}");
+	UNTIL(ntickets == 1);
+	proxy_each(proxy, see_model, (void *)(uintptr_t)"loaded");
+}
+
+static void
 test_slow_reader(void **state)
 {
 	static char chunk[65536];
@@ -862,7 +635,8 @@ main(void)
 		T(test_leaves_while_waiting), T(test_leaves_mid_stream), T(test_abort_drain), T(test_refusals),
 		T(test_bad_requests), T(test_other_ways_to_name), T(test_too_large), T(test_body_memory),
 		T(test_no_answer), T(test_crash_is_invisible_once), T(test_stopped_meanwhile), T(test_malformed),
-		T(test_death_mid_stream), T(test_json_cut), T(test_close_delimited), T(test_slow_reader),
+		T(test_death_mid_stream), T(test_json_cut), T(test_close_delimited), T(test_ends),
+		T(test_what_is_work), T(test_guess), T(test_slow_reader),
 		T(test_rows_and_cancel), T(test_ends_with_work),
 	};
 

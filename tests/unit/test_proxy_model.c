@@ -3,7 +3,6 @@
 
 #include "proxy/proxy_model.h"
 #include "proxy/proxy_rewrite.h"
-#include "proxy/proxy_usage.h"
 
 /* Scans whole, and at every split; all must agree. 1 with the name, 0 none, -1 refused. */
 static int
@@ -191,78 +190,12 @@ test_rewrite(void **state)
 	}
 }
 
-static void
-test_usage_sse(void **state)
-{
-	static const char in[] = ": ping\n\ndata: {\"choices\":[{\"delta\":{\"content\":\"a\"}}],\"usage\":null}\r\n\r\n"
-	    "data:{\"choices\":[]}\n\ndata: {\"usage\":{\"prompt_tokens\":12,\"completion_tokens\": 34,"
-	    "\"prompt_tokens_details\":{}}}\n\ndata: [DONE]\n\n";
-	size_t n = sizeof(in) - 1;
-
-	(void)state;
-	for (size_t i = 0; i <= n; i++) {
-		struct proxy_usage u;
-
-		proxy_usage_init(&u, true);
-		proxy_usage_feed(&u, in, i);
-		proxy_usage_feed(&u, in + i, n - i);
-		proxy_usage_end(&u);
-		assert_int_equal(u.events, 3);
-		assert_true(u.done);
-		assert_false(u.error);
-		assert_int_equal(u.tokens_in, 12);
-		assert_int_equal(proxy_usage_out(&u), 34);
-		proxy_usage_fini(&u);
-	}
-}
-
-static void
-feed(struct proxy_usage *u, const char *s)
-{
-	proxy_usage_feed(u, s, strlen(s));
-}
-
-static void
-test_usage_more(void **state)
-{
-	static char big[70000];
-	struct proxy_usage u;
-
-	(void)state;
-	proxy_usage_init(&u, true);
-	feed(&u, "event: message_start\ndata: {\"usage\":{\"input_tokens\":5,\"output_tokens\":1}}\n\n");
-	feed(&u, "data: x\n\ndata: y\n\n");
-	assert_int_equal(u.tokens_in, 5);
-	assert_int_equal(u.events, 3);
-	/* A line without an end takes no memory without an end. */
-	memset(big, 'x', sizeof(big));
-	for (int i = 0; i < 10; i++)
-		proxy_usage_feed(&u, big, sizeof(big));
-	assert_true(u.keep.len <= 65536);
-	feed(&u, "\n\ndata: [DONE]");
-	assert_false(u.done);
-	proxy_usage_end(&u);
-	assert_true(u.done);
-	proxy_usage_fini(&u);
-	/* JSON: the counts stand at its end. */
-	proxy_usage_init(&u, false);
-	feed(&u, "{\"choices\":[");
-	proxy_usage_feed(&u, big, sizeof(big));
-	feed(&u, "],\"usage\":{\"completion_tok");
-	feed(&u, "ens\":7,\"prompt_tokens\":3}}");
-	proxy_usage_end(&u);
-	assert_int_equal(u.tokens_in, 3);
-	assert_int_equal(proxy_usage_out(&u), 7);
-	proxy_usage_fini(&u);
-}
-
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_found), cmocka_unit_test(test_refused), cmocka_unit_test(test_edit),
-		cmocka_unit_test(test_multipart), cmocka_unit_test(test_rewrite), cmocka_unit_test(test_usage_sse),
-		cmocka_unit_test(test_usage_more),
+		cmocka_unit_test(test_multipart), cmocka_unit_test(test_rewrite),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -553,6 +553,38 @@ test_ttl_counts_from_the_last_request(void **state)
 	assert_int_equal(engines[0].info.reason, REASON_IDLE);
 }
 
+/* Those that are no use of the model (pages, metrics, tunnels) do not keep it. */
+static void
+test_ttl_untimed(void **state)
+{
+	struct req q, pages;
+
+	(void)state;
+	models[0].ttl = 10000;
+	submit(&q, "a");
+	turn();
+	set(&engines[0], ENGINE_READY);
+	engines[0].info.ready_at -= 20000;
+	turn();
+	submit(&pages, "a");
+	router_untimed(pages.t);
+	router_done(&q.t);
+	router_done(&pages.t);
+	turn();
+	/* The one that counts has only just ended, though it was not the last in flight. */
+	assert_int_equal(engines[0].info.state, ENGINE_READY);
+	models[0].ttl = 40;
+	for (uint64_t end = clock_ms() + 5000; engines[0].info.state == ENGINE_READY && clock_ms() < end;) {
+		submit(&pages, "a");
+		if (pages.t != NULL)
+			router_untimed(pages.t);
+		loop_once(loop, 1);
+		router_done(&pages.t);
+		loop_once(loop, 1);
+	}
+	assert_int_equal(engines[0].info.reason, REASON_IDLE);
+}
+
 /* A stop has come out once its end was reached, although somebody who waits has it started again in the same moment. */
 static void
 test_stop_comes_out_under_load(void **state)
@@ -1104,7 +1136,7 @@ main(void)
 		T(test_swap_waits_for_in_flight), T(test_swap_waits_for_memory),
 		T(test_failure_refuses_waiters), T(test_requeue_once),
 		T(test_verbs), T(test_restart_waits_for_a_new_generation), T(test_shutdown),
-		T(test_queue_timeout), T(test_concurrency_limit), T(test_ttl_counts_from_the_last_request),
+		T(test_queue_timeout), T(test_concurrency_limit), T(test_ttl_counts_from_the_last_request), T(test_ttl_untimed),
 		T(test_stop_comes_out_under_load), T(test_refused_is_not_in_flight),
 		T(test_waiters_after_a_load_of_nobodys), T(test_person_limits_a_drain),
 		T(test_reload_without_the_target), T(test_waiters_follow_a_load), T(test_reject_refuses_who_waited),

@@ -177,16 +177,22 @@ test_gauges_and_rest(void **state)
 	a.swap_step = 0;
 	a.tps = 99;
 	a.engines[1].rss = 4711;
+	a.engines[1].tps = 41.5;
 	strbuf_clear(&b);
 	view_put_gauges(&b, &a, 5000);
 	assert_int_equal(apply(&c, "gauges", strbuf_str(&b)), 0);
 	assert_null(c.swap_to);
 	assert_true(c.tps == 99);
 	assert_int_equal(c.engines[1].rss, 4711);
+	assert_true(c.engines[1].tps == 41.5);
 	assert_int_equal(c.hist.n, 5);
 	assert_true(c.hist.tps[4] == 99);
 	assert_int_equal(apply(&c, "gauges", "{\"tps\":\"x\",\"done\":5}"), -1);
 	assert_int_equal(c.done, 1000);
+	/* As a core of an older version tells it. */
+	assert_int_equal(apply(&c, "gauges", "{\"use\":[[\"smol\",1,2]]}"), 0);
+	assert_int_equal(c.engines[1].rss, 1);
+	assert_true(c.engines[1].tps == 41.5);
 
 	strbuf_clear(&b);
 	view_put_log(&b, 1234);

@@ -56,7 +56,7 @@ class Record:
     def all(self):
         if not self.path.exists():
             return []
-        return [json.loads(x) for x in self.path.read_text().splitlines()]
+        return [json.loads(x) for x in self.path.read_text().split("\n")[:-1]]   # a line may be half written
 
     def events(self, name):
         return [e for e in self.all() if e["event"] == name]
@@ -126,7 +126,7 @@ class Mai:
 
     def engine(self, id="m", args=(), **keys):
         """The definition of one model with a record file of its own."""
-        rec = self.records.setdefault(id, Record(self.tmp / f"record.{id}"))
+        rec = self.records.setdefault(id, Record(self.tmp / f"record.{id.replace('/', '_')}"))
         keys.setdefault("checkEndpoint", "/health")
         return {"cmd": self.fake(*args, record=rec.path), **keys}
 

@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: ISC
+"""The engine is killed at 200 random moments under load: nothing is cut silently, and nobody who waits is lost."""
+import json
+import random
+import signal
+import threading
+import time
+
+import pytest
+
+from lib import http, proc
+from lib.mai import SLOW
+from lib.proc import wait
+from lib.stream import CHAT, MESSAGES, NATIVE, RESPONSES, TEXT, Stream
+
+KILLS, CLIENTS = 200, 8
+FRAMINGS = ["chunked", "http10", "until-close", "length"]
+
+
+class Client(threading.Thread):
+    """Asks again and again; what it got is judged at once."""
+
+    def __init__(self, m, n, over):
+        super().__init__(daemon=True)
+        self.m, self.n, self.over, self.rand = m, n, over, random.Random(1000 + n)
+        self.whole = self.broken = self.refused = self.unsure = 0
+        self.wrong = []
+
+    def run(self):
+        while not self.over.is_set():
+            try:
+                self.stream() if self.rand.random() < 0.75 else self.plain()
+            except Exception as e:   # judged by the test
+                self.wrong.append(repr(e))
+
+    def stream(self):
+        api = self.rand.choice([CHAT, TEXT, MESSAGES, RESPONSES, NATIVE])
+        fake = f"sse={self.rand.randint(1, 40)}, gap={self.rand.choice([0, 1, 3])}, delay={self.rand.choice([0, 0, 5, 20])}, " \
+               f"comments={self.rand.choice([0, 0, 2])}, {self.rand.choice(FRAMINGS)}"
+        with Stream(self.m, api, fake, timeout=40 * SLOW) as s:
+            s.head()
+            if s.status != 200:
+                self.refusal(s.status, s.raw.exactly(int(s.headers["content-length"])))
+                return
+            s.all()
+            if s.clean:
+                s.assert_whole()
+                self.whole += 1
+            else:
+                assert s.body.count(api.error) == 1 and api.mark not in s.body, s.body[-900:]
+                self.broken += 1
+
+    def plain(self):
+        framing = self.rand.choice(FRAMINGS)
+        try:
+            r = self.m.chat("m", fake=f"delay={self.rand.randint(0, 20)}, {framing}", timeout=40 * SLOW,
+                            max_tokens=self.rand.randint(1, 3000))
+        except (http.http.client.IncompleteRead, ConnectionResetError):
+            self.broken += 1
+            return
+        if r.status != 200:
+            self.refusal(r.status, r.body)
+            return
+        assert r.json["usage"]["total_tokens"] == r.json["usage"]["completion_tokens"] + 7
+        self.whole += 1
+
+    def refusal(self, status, body):
+        """Only who was twice with an engine that died, or was taken for one that lives."""
+        code = json.loads(body)["error"]["code"]
+        assert status == 502 and code in ("engine_crashed", "bad_gateway"), (status, body)
+        self.refused += 1
+        self.unsure += code == "bad_gateway"
+
+
+class Engines:
+    """Those that came to listen, in order; the record is long, hence read once."""
+
+    def __init__(self, record):
+        self.f = open(record.path)
+        self.rest = ""
+
+    def next(self):
+        self.rest += self.f.read()
+        while "\n" in self.rest:
+            line, self.rest = self.rest.split("\n", 1)
+            if '"event":"listen"' in line:
+                return json.loads(line)["pid"]
+        return None
+
+
+@pytest.mark.limit(150)
+def test_200_kills(mai):
+    mai.config({"m": mai.engine("m", backoff=0.01, stableAfter=0.001, maxAttempts=30)},
+               heartbeatAfter=0.05, heartbeatEvery=0.1, queueMax=1000)
+    mai.start_all()
+    over = threading.Event()
+    clients = [Client(mai, n, over) for n in range(CLIENTS)]
+    for c in clients:
+        c.start()
+    rand = random.Random(20261127)
+    engines = Engines(mai.records["m"])
+    for n in range(KILLS):
+        pid = wait(engines.next, 20 * SLOW, f"engine {n + 1}", every=0.002)
+        time.sleep(rand.random() * 0.08)     # the moment is what is random
+        proc.kill(pid, signal.SIGKILL)
+    over.set()
+    for c in clients:
+        c.join(60 * SLOW)
+    assert not [c.n for c in clients if c.is_alive()], "lost while waiting"
+    wrong = [w for c in clients for w in c.wrong]
+    assert not wrong, (len(wrong), wrong[:5])
+    whole, broken, refused, unsure = (sum(getattr(c, k) for c in clients) for k in ("whole", "broken", "refused", "unsure"))
+    print(f"whole {whole}, broken {broken}, refused {refused}, unsure {unsure}")
+    assert whole > KILLS and broken > 10, "there was load, and it was hit"
+    assert refused < (whole + broken) / 4
+    wait(lambda: mai.status()["in_flight"] == 0 and mai.status()["queued"] == 0, 5 * SLOW, lambda: mai.status())
+    mai.ready()
+    assert mai.chat("m").status == 200
