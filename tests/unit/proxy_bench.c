@@ -13,7 +13,6 @@ struct conf_model qwen = {.id = (char[]){"qwen"}, .extra_paths = extra};
 struct conf_model zwei = {.id = (char[]){"org/zwei"}, .aliases = aliases2, .extra_paths = extra2};
 static struct conf_model *models[] = {&qwen, &zwei};
 static const struct conf_model *granted;
-const char *current;
 struct conf conf;
 static struct router router;
 struct http_target target;
@@ -21,7 +20,7 @@ struct ticket *newest;
 struct router_answer verdict;
 bool must_wait, grant_requeue;
 int ntickets, nsuspects, nrequeues, nprogress, nuntimed, waited, place;
-const char *swap_from, *swap_to;
+const char *swap_from, *swap_to, *last_model;
 char asked[300];
 struct engine_exit last_exit = {.valid = true, .text = "exit status 1", .cause = "out of luck"};
 struct engine_info info;
@@ -59,17 +58,16 @@ router_conf(const struct router *r)
 }
 
 const char *
-router_last(const struct router *r)
+router_current(const struct router *r)
 {
-	(void)r;
-	return "qwen";
+	return router_last(r);
 }
 
 const char *
-router_current(const struct router *r)
+router_last(const struct router *r)
 {
 	(void)r;
-	return current;
+	return last_model;
 }
 
 static void
@@ -259,7 +257,8 @@ setup(void **state)
 	grant_requeue = true;
 	ntickets = nsuspects = nrequeues = nprogress = nuntimed = waited = nrequests_seen = 0;
 	place = 1;
-	swap_from = swap_to = current = NULL;
+	swap_from = swap_to = NULL;
+	last_model = "qwen";
 	extra[0] = first_extra;
 	zwei.upstream_model = NULL;
 	zwei.drain_timeout = qwen.drain_timeout = 30000;

@@ -22,7 +22,6 @@ extern struct conf conf;
 extern struct conf_model qwen;
 extern struct conf_model zwei;		/* org/zwei, alias z: the second, where conf.nmodels is 2 */
 extern char *extra[];			/* qwen's extraPaths: /extra and /both; zwei's: /zwei and /both */
-extern const char *current;		/* of the router; NULL: none */
 extern struct http_target target;
 extern struct router_answer verdict;	/* of router_submit, where it is a refusal */
 extern bool must_wait, grant_requeue;
@@ -30,6 +29,7 @@ extern int waited;			/* ms, of a grant */
 extern struct engine_info info;
 extern struct engine_exit last_exit;
 extern const char *swap_from, *swap_to;	/* NULL: no swap */
+extern const char *last_model;		/* the served one, or the last */
 extern int place;			/* in the queue */
 /* what was asked of them */
 extern struct ticket *newest;

@@ -126,7 +126,6 @@ test_upstream_other_answers(void **state)
 	one_answer("200", "inner");
 	/* Where the served one answers for every name, the other engine is not it. */
 	conf.route = ROUTE_LOADED;
-	current = "qwen";
 	send_to("GET", "/upstream/z/", "", "");
 	one_answer("409", "qwen is loaded and route is loaded");
 	/* The path of the engine tells the shape. */
