@@ -51,8 +51,8 @@ struct fake_opts {
 };
 
 struct fake_stats {
-	unsigned long connections, requests, completions, health, tokens, events, bytes, aborted, done, max_write_ms,
-	    tunnels, tunnels_ended, tunnel_in, tunnel_out;
+	unsigned long connections, requests, completions, health, tokens, events, bytes, aborted, done, max_write_ms;
+	unsigned long tunnels, tunnels_ended, tunnel_in, tunnel_out;
 };
 
 extern struct fake_opts fake;
@@ -101,8 +101,7 @@ struct fake_conn {
 	struct fake_buf in, out;
 	size_t head_len, body_len, total;	/* of the current request inside in; total: head and framed body */
 	char *body;				/* decoded, malloc'd when chunked, else inside in */
-	bool body_owned, keep, completion, stream, waited, tunnelled, raw;
-	long flood_left;
+	bool body_owned, keep, completion, stream, waited;
 	char after;				/* once out is empty: 0 go on, 'd' die, 'c' cut, 'r' reset */
 	char method[16], path[256], model[256], id[64];
 	long max_tokens;
@@ -111,6 +110,8 @@ struct fake_conn {
 	long sent_events, served;
 	uint64_t body_sent, due, idle_since;
 	enum fake_framing framing;
+	bool tunnelled, raw;			/* see fake_ws.c */
+	long flood_left;
 };
 void fake_serve(void) __attribute__((noreturn));
 int fake_in_progress(void);		/* completions not yet answered in full */
