@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * What the proxy's files share. A request's life: proxy_txn.c reads it, proxy_route.c says which model it is for, proxy_relay.c
- * moves the answer, proxy_tunnel.c what follows a 101, proxy_note.c tells others (bus, access log, metrics). */
+ * What the proxy's files share. A request's life: proxy_txn.c reads it, proxy_route.c says which model it is for,
+ * proxy_relay.c moves the answer, proxy_tunnel.c what follows a 101, proxy_note.c tells others (bus, access log, metrics). */
 #ifndef PROXY_PROXY_PRIV_H
 #define PROXY_PROXY_PRIV_H
 
