@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * Multipart forms, as far as the field "model" is concerned. Read the way those read them who will get the form: where two
- * readers might see different models it is refused. */
+ * Multipart forms, as far as the field "model" is concerned. Read the way those read them who will get the form: where
+ * two readers might see different models it is refused. */
 #include <string.h>
 #include <strings.h>
 

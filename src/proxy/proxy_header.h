@@ -7,8 +7,8 @@
 #include "http/http_msg.h"
 #include "http/http_url.h"
 
-/* The protocol that a request asks to go on with and that may be tunnelled; n = 0: none. HTTP/2 and TLS are not: what is said
- * in them could not be looked at any more. */
+/* The protocol that a request asks to go on with and that may be tunnelled; n = 0: none. HTTP/2 and TLS are not: what is
+ * said in them could not be looked at any more. */
 struct http_str proxy_header_upgrade(const struct http_head *h);
 /* The head that goes to the engine, complete: framing by length, the engine's own Host, no credentials, no hop-by-hop
  * fields but those of the upgrade (n = 0: none), no coding that would hide the answer. */

@@ -57,8 +57,8 @@ struct fake_opts {
 };
 
 struct fake_stats {
-	unsigned long connections, requests, completions, health, tokens, events, bytes, aborted, done, max_write_ms,
-	    tunnels, tunnels_ended, tunnel_in, tunnel_out;
+	unsigned long connections, requests, completions, health, tokens, events, bytes, aborted, done, max_write_ms;
+	unsigned long tunnels, tunnels_ended, tunnel_in, tunnel_out;
 };
 
 extern struct fake_opts fake;
