@@ -1,5 +1,5 @@
 # Real engines (downloads about 180 MB once, kept in MAI_REAL_ENGINES): make check-real
-EXTRA_DIST += tests/real/conftest.py tests/real/test_real.py
+EXTRA_DIST += tests/real/conftest.py tests/real/test_real.py tests/real/test_real_streams.py
 check-real: mai$(EXEEXT)
 	MAI_BUILD=$(abs_builddir) PYTEST_PYTHON='$(PYTEST_PYTHON)' PYTEST_WORKERS=1 $(top_srcdir)/tests/run-pytest \
 	    $(top_srcdir)/tests/real $(PYTEST_ARGS)
