@@ -134,8 +134,8 @@ cmd_ps_text(struct strbuf *out, const cJSON *requests)
 {
 	const cJSON *list = cJSON_IsArray(requests) ? requests : json_get(requests, "requests"), *r;
 
-	strbuf_printf(out, "%-6s  %-21s  %-12s  %-7s  %-6s  %-6s  %-6s  %-6s  %-20s  %s\n", "ID", "CLIENT", "PHASE", "AGE",
-	    "WAITED", "IN", "OUT", "TOK/S", "MODEL", "PATH");
+	strbuf_printf(out, "%-6s  %-21s  %-12s  %-7s  %-6s  %-6s  %-6s  %-6s  %-20s  %s\n", "ID", "CLIENT", "PHASE",
+	    "AGE", "WAITED", "IN", "OUT", "TOK/S", "MODEL", "PATH");
 	cJSON_ArrayForEach(r, list)
 		put_request(out, r);
 }

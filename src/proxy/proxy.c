@@ -99,7 +99,8 @@ on_engine(void *arg, const struct bus_event *e)
 		return;
 	m = proxy_model_get(p, e->model);
 	m->suspect_at = 0;
-	if ((e->from != ENGINE_READY && e->from != ENGINE_DRAINING) || e->to == ENGINE_READY || e->to == ENGINE_DRAINING)
+	if ((e->from != ENGINE_READY && e->from != ENGINE_DRAINING) || e->to == ENGINE_READY ||
+	    e->to == ENGINE_DRAINING)
 		return;
 	m->down_at = clock_ms();
 	m->down_reason = e->reason;
@@ -223,8 +224,8 @@ proxy_each(struct proxy *p, void (*fn)(void *, const struct proxy_row *), void *
 			.bytes_in = t->bytes_in, .bytes_out = t->bytes_out, .tokens_in = proxy_usage_in(&t->usage),
 			.tokens_out = t->first_byte_at != 0 ? proxy_usage_out(&t->usage) : -1,
 			.tokens_cached = proxy_usage_cached(&t->usage), .prompt_done = -1, .prompt_total = -1,
-			.first_token_at = t->first_token_at, .waited_ms = waited(t, now), .tokens_per_second = rate(t, now),
-			.stream = t->scan.stream || t->sse,
+			.first_token_at = t->first_token_at, .waited_ms = waited(t, now),
+			.tokens_per_second = rate(t, now), .stream = t->scan.stream || t->sse,
 		};
 		struct http_str s = {"", 0};
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * How a request ends when its engine does not end it: what became of the engine, whether it may go to the next one, and what
- * its client is told. */
+ * How a request ends when its engine does not end it: what became of the engine, whether it may go to the next one, and
+ * what its client is told. */
 #include <stdio.h>
 #include <string.h>
 

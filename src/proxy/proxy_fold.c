@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * An engine that answers with an error, or without a stream, to a client that was already told that a stream comes: an error
- * becomes the error event of the client's API, a JSON answer one data event. */
+ * An engine that answers with an error, or without a stream, to a client that was already told that a stream comes: an
+ * error becomes the error event of the client's API, a JSON answer one data event. */
 #include <string.h>
 #include <strings.h>
 
@@ -89,8 +89,8 @@ finish_error(struct txn *t)
 	const char *text = message_of(j);
 	struct strbuf message = STRBUF_INIT;
 	struct proxy_fault f = {
-		.code = json_str(error, "code", "engine_error"), .type = json_str(error, "type", NULL), .model = t->pm->id,
-		.attempt = -1,
+		.code = json_str(error, "code", "engine_error"), .type = json_str(error, "type", NULL),
+		.model = t->pm->id, .attempt = -1,
 	};
 
 	if (text != NULL) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
- * Clients that wait for a stream: after a while they get its head, and from then on signs of life, for as long as what they
- * wait for may still come. Answers that are late are ended here, too. One timer for all of them: it is set for the first one
- * that is due, and a request that is answered soon never touches it. */
+ * Clients that wait for a stream: after a while they get its head, and from then on signs of life, for as long as what
+ * they wait for may still come. Answers that are late are ended here, too. One timer for all of them: it is set for the
+ * first one that is due, and a request that is answered soon never touches it. */
 #include <string.h>
 
 #include "base/clock.h"
@@ -189,7 +189,7 @@ hash(const struct strbuf *b)
 
 /* whether it is true -------------------------------------------------------------------------------------------- */
 
-/* What it waits for may still come: it has its place in a queue, or an engine that does not look dead has its request. */
+/* What it waits for may still come: it has its place in a queue, or an engine that does not look dead has it. */
 static bool
 alive(struct txn *t)
 {

@@ -24,7 +24,8 @@ note_declare(struct metrics *m)
 	metrics_declare(m, requests_total, METRIC_COUNTER, "Inference requests by model and status");
 	metrics_declare(m, queue_seconds, METRIC_HISTOGRAM, "Time requests waited for an engine");
 	metrics_declare(m, first_byte_seconds, METRIC_HISTOGRAM, "Time from the request to the first byte of its answer");
-	metrics_declare(m, first_token_seconds, METRIC_HISTOGRAM, "Time from the request to the first token of its stream");
+	metrics_declare(m, first_token_seconds, METRIC_HISTOGRAM,
+	    "Time from the request to the first token of its stream");
 	metrics_declare(m, tokens_total, METRIC_COUNTER, "Tokens generated, as counted on the wire");
 	metrics_declare(m, prompt_tokens_total, METRIC_COUNTER, "Tokens of prompts, as the engines tell them");
 	metrics_declare(m, truncated_total, METRIC_COUNTER, "Answers that were cut short");

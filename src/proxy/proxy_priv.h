@@ -36,7 +36,7 @@ struct proxy_model {
 	} codes[8];			/* label sets of mai_requests_total */
 	uint64_t down_at;		/* clock_ms when its engine last ceased to serve */
 	enum engine_reason down_reason;
-	uint64_t suspect_at;		/* clock_ms when it last behaved as if dead and nothing was heard of it since; 0 */
+	uint64_t suspect_at;		/* clock_ms when it behaved as if dead, nothing heard since; 0 */
 	struct proxy_rate rate;
 };
 
@@ -123,8 +123,8 @@ struct txn {
 	struct hold hold;
 	uint64_t answer_due;		/* when the engine's head must be here; 0: never */
 	enum fold fold;
-	bool opened;			/* the client has the head of a stream; what it got until begun can be followed by another
-					 * engine's answer */
+	bool opened;			/* the client has the head of a stream; until begun, any engine's answer
+					 * may follow what it got */
 	bool begun;			/* bytes of the answer passed: they are never sent anew */
 	bool sse, close_delimited, deciding, rewriting, gathering;
 	bool unsure;			/* deciding: it is whole unless the engine died */

@@ -11,8 +11,8 @@ void
 proxy_usage_init(struct proxy_usage *u, bool sse, enum proxy_ends ends)
 {
 	*u = (struct proxy_usage){
-		.sse = sse, .ends = ends, .usage_in = -1, .usage_out = -1, .cached = -1, .cache_read = -1, .cache_made = -1,
-		.prompt_n = -1, .cache_n = -1, .predicted_n = -1, .prompt_done = -1, .prompt_total = -1, .rate = -1,
+		.sse = sse, .ends = ends, .usage_in = -1, .usage_out = -1, .cached = -1, .cache_read = -1,
+		.cache_made = -1, .prompt_n = -1, .cache_n = -1, .predicted_n = -1, .prompt_done = -1, .prompt_total = -1, .rate = -1,
 	};
 }
 

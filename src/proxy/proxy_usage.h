@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
- * A tap on the bytes of an answer: counts streamed events that carry text, reads the counts that the engine tells, follows
- * the progress of a prompt, and notices whether a stream came to the end that its API prescribes. Cheap: lines are found by
- * memchr, keys by their colons; nothing is parsed. Pure. */
+ * A tap on the bytes of an answer: counts streamed events that carry text, reads the counts that the engine tells,
+ * follows the progress of a prompt, and notices whether a stream came to the end that its API prescribes. Cheap: lines
+ * are found by memchr, keys by their colons; nothing is parsed. Pure. */
 #ifndef PROXY_PROXY_USAGE_H
 #define PROXY_PROXY_USAGE_H
 
@@ -57,7 +57,7 @@ struct proxy_usage {
 	int64_t prompt_done, prompt_total;	/* tokens of the prompt */
 	double rate;		/* tokens/s as the engine says; < 0: it did not */
 	struct proxy_event ev;
-	struct strbuf keep;	/* (owned) the begin of a line, or its last part; or the last bytes of a JSON answer */
+	struct strbuf keep;	/* (owned) the begin of a line, or its last part; the last bytes of a JSON answer */
 };
 
 void proxy_usage_init(struct proxy_usage *u, bool sse, enum proxy_ends ends);
@@ -78,8 +78,8 @@ int64_t proxy_usage_out(const struct proxy_usage *u);
 /* Tokens of the prompt that were in a cache; -1. */
 int64_t proxy_usage_cached(const struct proxy_usage *u);
 
-/* proxy_usage_key.c: the colons of p[from..n), n being all that is known of a line or text. last: no more of it comes; else
- * only those are looked at behind which PROXY_USAGE_AHEAD bytes are known. */
+/* proxy_usage_key.c: the colons of p[from..n), n being all that is known of a line or text. last: no more of it comes;
+ * else only those are looked at behind which PROXY_USAGE_AHEAD bytes are known. */
 #define PROXY_USAGE_AHEAD 72
 #define PROXY_USAGE_BEHIND 32	/* bytes before a colon that a key may take */
 void proxy_usage_keys(struct proxy_usage *u, const char *p, size_t from, size_t n, bool last);

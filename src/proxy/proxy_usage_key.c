@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: ISC
- * The keys that tell something, found by their colons. A key inside a string would have its quotes escaped, so that the byte
- * before its closing quote is a backslash and no key of the table. */
+ * The keys that tell something, found by their colons. A key inside a string would have its quotes escaped, so that the
+ * byte before its closing quote is a backslash and no key of the table. */
 #include <stddef.h>
 #include <string.h>
 
 #include "base/compat.h"
 #include "proxy/proxy_usage.h"
 
-enum what { KEY_NUMBER, KEY_RATE, KEY_CONTENT, KEY_INDEX, KEY_FINISH, KEY_TYPE, KEY_STOP, KEY_PROGRESS, KEY_PROGRESS_NUMBER };
+enum what {
+	KEY_NUMBER, KEY_RATE, KEY_CONTENT, KEY_INDEX, KEY_FINISH, KEY_TYPE, KEY_STOP, KEY_PROGRESS, KEY_PROGRESS_NUMBER
+};
 
 struct key {
 	const char *name;	/* with its quotes */
@@ -25,7 +27,8 @@ struct key {
 static const struct key keys_a[] = {K("delta", KEY_CONTENT, BIT(ENDS_RESPONSE))};
 static const struct key keys_d[] = {
 	NUM("tokens_predicted", predicted_n), NUM("tokens_evaluated", prompt_n),
-	K("predicted_per_second", KEY_RATE, ALL), K("processed", KEY_PROGRESS_NUMBER, offsetof(struct proxy_usage, prompt_done)),
+	K("predicted_per_second", KEY_RATE, ALL),
+	K("processed", KEY_PROGRESS_NUMBER, offsetof(struct proxy_usage, prompt_done)),
 };
 static const struct key keys_e[] = {K("type", KEY_TYPE, BIT(ENDS_MESSAGE) | BIT(ENDS_RESPONSE))};
 static const struct key keys_g[] = {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
- * What the tap on answers costs: recorded streams, an event at a time, through what the relay does to them in this process (the
- * client's name of the model is put in), with the tap and without it. bench_tap FILE...; of a file "messages-x" the first word
- * tells the API. */
+ * What the tap on answers costs: recorded streams, an event at a time, through what the relay does to them (the client's
+ * name of the model is put in), in this process, with the tap and without it. bench_tap FILE...; of a file "messages-x"
+ * the first word tells the API. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -135,10 +135,8 @@ measure(const struct stream *s, double ns[2])
 int
 main(int argc, char **argv)
 {
-	printf("| %-20s | %11s | %14s | %11s | %11s | %13s | %10s |\n", "recording", "bytes/chunk", "ns without tap", "ns with tap",
-	    "tap's share", "MB/s without", "MB/s with");
-	printf("|%.22s|%.12s:|%.15s:|%.12s:|%.12s:|%.14s:|%.11s:|\n", "----------------------", "------------", "---------------",
-	    "------------", "------------", "--------------", "-----------");
+	puts("| recording            | bytes/chunk | ns without tap | ns with tap | tap's share |  MB/s without |  MB/s with |");
+	puts("|----------------------|------------:|---------------:|------------:|------------:|--------------:|-----------:|");
 	for (int i = 1; i < argc; i++) {
 		struct stream s;
 		double ns[2], bytes;

@@ -480,6 +480,17 @@ test_ends(void **state)
 	assert_null(strstr(cl.in.p, "\r\n0\r\n\r\n"));
 	assert_non_null(strstr(access_line(), " with an error"));
 	assert_int_equal(last_level, 'E');
+	/* Nor when it is stopped at that moment. */
+	net_close(&cl);
+	cl = net_connect(front);
+	post("{\"model\":\"qwen\"}");
+	at_engine("{\"model\":\"qwen\"}");
+	net_send(&up, SSE_HEAD);
+	up_chunk("data: {\"error\":{\"message\":\"no\"}}\n\n");
+	UNTIL(net_has(&cl, "\"no\""));
+	engine_event(ENGINE_STOPPING, REASON_USER);
+	UNTIL(net_ended(&cl));
+	assert_int_equal(net_count(&cl, "\"error\""), 1);
 }
 
 /* Of an engine that only pings nobody says that it works. */
