@@ -12,6 +12,11 @@
 
 #define LIST(...) ((const char *const[]){__VA_ARGS__, NULL})
 #define PYTHON_ERROR "^([A-Za-z_]+\\.)*[A-Za-z_]*(Error|Exception|NotFound)(: |$)"
+#define PYTHON_PATH "([A-Za-z_0-9]+\\.)*"
+/* How the lines of each begin. */
+#define LOGGED "^([0-9][-0-9 :,.]* - )?"
+#define LLAMA_LOG "^([0-9.]+ [A-Z] )?"
+#define VLLM_LOG "^(\\([A-Za-z_0-9]+ pid=[0-9]+\\) )?"
 #define PYTHON_NO_MODULE "No module named '?(mlx_lm|mlx|vllm)", "ModuleNotFoundError: "
 
 const struct conf_kind conf_kinds[] = {
@@ -34,12 +39,17 @@ const struct conf_kind conf_kinds[] = {
 		    "No safetensors found", "Model type .* not supported", "generation thread died: .",
 		    PYTHON_ERROR, "terminating due to uncaught exception", " - (ERROR|CRITICAL) - ",
 		    "^mlx_lm\\.server: error: ", "[Ee]rror"),
-		.fatal = LIST("Exception in thread .*_generate", "generation thread died",
-		    "OSError: \\[Errno (48|98)\\] Address already in use"),
+		/* Begun where its own words begin: at other levels its log may hold what a client wrote. */
+		.fatal = LIST("^Exception in thread .*_generate", "^Exception in thread Thread-[0-9]+:",
+		    LOGGED "(ERROR|CRITICAL) - .*generation thread died",
+		    "^(libc\\+\\+abi: .*|" PYTHON_PATH "[A-Za-z]+: )?\\[METAL\\] Command buffer execution failed",
+		    "^OSError: \\[Errno (48|98)\\] Address already in use"),
 		.permanent = LIST("Repo id must be in the form", "HFValidationError", "RepositoryNotFoundError",
 		    "No safetensors found in", "Model type .* not supported",
 		    "FileNotFoundError: .*(config\\.json|\\.safetensors)", "No module named '?(mlx_lm|mlx)"),
 		.noise = LIST("\"GET /(health|v1/models) HTTP/1\\.[01]\" 200"),
+		.work = LIST("Prompt processing progress: [0-9]+/[0-9]+"),
+		.still = NULL,
 	},
 	{
 		.name = "llama-server",
@@ -57,11 +67,15 @@ const struct conf_kind conf_kinds[] = {
 		    "failed to allocate", "CUDA error", "GGML_ASSERT", "error loading model:",
 		    "failed to load model", "error while loading shared libraries", "exiting due to ",
 		    "(^|[^a-z])error(:|[^a-z])"),
-		.fatal = NULL,
+		.fatal = LIST(LLAMA_LOG "CUDA error", LLAMA_LOG "ggml_abort", LLAMA_LOG "GGML_ASSERT",
+		    "^[^ ]+\\.[a-z]+:[0-9]+: (GGML_ASSERT|CUDA error|fatal error)",
+		    "^terminate called after throwing"),
 		.permanent = LIST("error: invalid argument", "failed to open GGUF file.*No such file",
 		    "unknown model architecture", "invalid magic characters",
 		    "error while loading shared libraries"),
 		.noise = LIST("request: GET /(health|v1/health|slots|props) "),
+		.work = LIST("prompt processing.*progress = ", "n_gen = .*tg = ", "n_decoded = "),
+		.still = NULL,
 	},
 	{
 		.name = "vllm",
@@ -78,10 +92,14 @@ const struct conf_kind conf_kinds[] = {
 		.cause = LIST("EngineDeadError", "CUDA out of memory|OutOfMemoryError", "Address already in use",
 		    PYTHON_NO_MODULE, "RepositoryNotFoundError", "HFValidationError", PYTHON_ERROR,
 		    "^ERROR ", "[Ee]rror: "),
-		.fatal = LIST("EngineDeadError"),
+		.fatal = LIST(VLLM_LOG "(ERROR [^]]*\\] )?" PYTHON_PATH "(Async)?EngineDeadError(: |$)",
+		    VLLM_LOG "ERROR [^]]*\\] (EngineCore encountered a fatal error|AsyncLLM output_handler failed)",
+		    VLLM_LOG "(ERROR [^]]*\\] )?" PYTHON_PATH "[A-Za-z]*Error: CUDA error: "),
 		.permanent = LIST("RepositoryNotFoundError", "HFValidationError", "No module named '?vllm",
 		    "vllm: error: "),
 		.noise = LIST("\"GET /health HTTP/1\\.[01]\" 200"),
+		.work = LIST("Avg prompt throughput: "),
+		.still = LIST("Avg prompt throughput: 0\\.0 tokens/s, Avg generation throughput: 0\\.0 tokens/s"),
 	},
 	{
 		.name = "custom",
@@ -98,6 +116,8 @@ const struct conf_kind conf_kinds[] = {
 		.fatal = NULL,
 		.permanent = NULL,
 		.noise = NULL,
+		.work = NULL,
+		.still = NULL,
 	},
 };
 const size_t conf_nkinds = ARRAY_LEN(conf_kinds);

@@ -22,6 +22,8 @@ struct conf_kind {
 	const char *const *fatal;	/* regexes of lines after which it is as good as dead: killed and restarted */
 	const char *const *permanent;	/* regexes of lines after which a restart cannot help */
 	const char *const *noise;	/* regexes of lines of our own probes: not logged */
+	const char *const *work;	/* regexes of lines that tell of work on prompts and answers */
+	const char *const *still;	/* regexes of lines that it also writes while nothing moves */
 };
 
 extern const struct conf_kind conf_kinds[];

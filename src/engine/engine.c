@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -104,6 +103,24 @@ act_backoff(struct engine *e)
 	e->info.retry_at = clock_ms() + d;
 }
 
+/* The leader is dead. A stop command that still runs has its own bound, and may be what ends the rest. */
+static void
+linger(struct engine *e)
+{
+	if (e->cmdstop.pid == 0 && (timer_left(&e->timer) > LINGER_MS || !timer_armed(&e->timer)))
+		timer_set(&e->timer, LINGER_MS);
+	engine_watch_gone(e);
+}
+
+void
+engine_cmdstop_over(struct engine *e)
+{
+	if (e->info.state == ENGINE_STOPPING && e->pid == 0)
+		linger(e);
+	else
+		engine_watch_gone(e);
+}
+
 static void
 act_timers(struct engine *e, unsigned act)
 {
@@ -112,11 +129,8 @@ act_timers(struct engine *e, unsigned act)
 		timer_set(&e->timer, e->m->unload_timeout);
 		e->info.kill_at = clock_ms() + e->m->unload_timeout;
 	}
-	if (act & ACT_LINGER) {
-		if (timer_left(&e->timer) > LINGER_MS || !timer_armed(&e->timer))
-			timer_set(&e->timer, LINGER_MS);
-		engine_watch_gone(e);
-	}
+	if (act & ACT_LINGER)
+		linger(e);
 	if (act & ACT_KILL) {
 		e->info.kill_at = 0;
 		engine_kill_everything(e);
@@ -162,6 +176,7 @@ leave(struct engine *e, enum engine_state to)
 	if (e->info.state == ENGINE_STARTING || ((e->info.state == ENGINE_READY || e->info.state == ENGINE_DRAINING) &&
 	    to != ENGINE_READY && to != ENGINE_DRAINING)) {
 		engine_probe_stop(e);
+		engine_wedge_end(e);
 		engine_output_stop_trip(e);
 	}
 	if (to != ENGINE_READY && to != ENGINE_DRAINING)
@@ -176,6 +191,8 @@ entered_ready(struct engine *e)
 	if (e->info.attempt > 0)
 		timer_set(&e->timer, e->m->stable_after);
 	engine_probe_watch(e);
+	/* What it serves before the state says so is not seen by the router. */
+	engine_wedge_begin(e);
 }
 
 /* Why it is where it is now: of a start, who wanted it; of what a timer did, what was before. */
@@ -236,83 +253,6 @@ engine_feed(struct engine *e, enum engine_input in, enum engine_reason reason)
 	e->stepping = false;
 }
 
-/* Ends -------------------------------------------------------------------------------------------------------------- */
-
-static void
-feed_crash(struct engine *e, const struct policy_verdict *v)
-{
-	if (v->kind == VERDICT_FREE)
-		e->repicks++;
-	engine_feed(e, v->kind == VERDICT_FATAL ? IN_CRASH_FATAL : v->kind == VERDICT_FREE ? IN_CRASH_FREE : IN_CRASH,
-	    v->reason);
-}
-
-void
-engine_dead(struct engine *e, const struct policy_verdict *v, const char *cause)
-{
-	struct policy_verdict copy = *v;
-	char why[512];
-
-	snprintf(why, sizeof(why), "%s", cause);
-	engine_exit_record(e, &copy, -1, false, why);
-	feed_crash(e, &copy);
-}
-
-/* Asked for: its end is what was wanted, however it came about. */
-static bool
-is_expected(const struct engine *e)
-{
-	return e->info.state == ENGINE_STOPPING;
-}
-
-static void
-judge_exit(struct engine *e, int status, struct policy_verdict *v, char *cause, size_t size)
-{
-	struct policy_end end = {
-		.status = status, .by_us = e->signalled, .was_ready = e->ever_ready,
-		.starting = e->info.state == ENGINE_STARTING, .exec_errno = e->exec_errno,
-		.bad_interpreter = e->bad_interpreter, .port_line = e->log.port_line, .port_fixed = e->port_fixed,
-		.repicks = e->repicks, .permanent = e->log.permanent, .cause = cause,
-	};
-
-	cause[0] = '\0';
-	if (e->exec_errno != 0)
-		snprintf(cause, size, "%s: %s", e->argv[0], strerror(e->exec_errno));
-	else if (!is_expected(e))
-		engine_output_cause(e, cause, size);
-	policy_judge(&end, v);
-	if (is_expected(e))
-		v->reason = e->info.reason;
-}
-
-void
-engine_exited(struct engine *e, int status, uint64_t peak_rss)
-{
-	struct policy_verdict v;
-	char cause[512];
-
-	engine_spawn_settle(e);
-	engine_output_ended(e);
-	engine_output_stop_trip(e);
-	e->pid = e->info.pid = 0;
-	if (peak_rss > e->info.peak_rss && e->exec_errno == 0)
-		e->info.peak_rss = peak_rss;
-	if (e->recorded) {
-		e->exits[0].status = status;
-		e->info.spawned_at = 0;
-	} else {
-		judge_exit(e, status, &v, cause, sizeof(cause));
-		engine_exit_record(e, &v, status, is_expected(e), cause);
-		/* What follows may spawn the next one. */
-		e->info.spawned_at = 0;
-		if (is_expected(e) || e->info.state == ENGINE_DRAINING)
-			engine_feed(e, IN_CRASH, e->info.reason);
-		else
-			feed_crash(e, &v);
-	}
-	engine_watch_gone(e);
-}
-
 void
 engine_became_ready(struct engine *e)
 {
@@ -349,6 +289,8 @@ engine_new(struct engine_env *env, struct conf *c, const struct conf_model *m, c
 	timer_init(&e->gone, env->loop, engine_on_gone_timer, e);
 	engine_output_init(e);
 	engine_probe_init(e);
+	engine_wedge_init(e);
+	engine_cmdstop_init(e);
 	e->next = env->first;
 	env->first = e;
 	return e;
@@ -361,13 +303,16 @@ engine_free(struct engine **ep)
 
 	if (e == NULL)
 		return;
-	/* Of one that failed something may be dying still. */
+	/* Of one that failed something may be dying still; nobody is there any more to wait for a command. */
+	e->cmdstop.ran = true;
 	if (e->pgid != 0)
 		engine_kill_everything(e);
+	engine_cmdstop_fini(e);
 	loop_undefer(e->env->loop, e);
 	timer_stop(&e->timer);
 	timer_stop(&e->gone);
 	engine_spawn_settle(e);
+	engine_wedge_end(e);
 	engine_probe_fini(e);
 	engine_output_fini(e);
 	for (struct engine **p = &e->env->first; *p != NULL; p = &(*p)->next)
@@ -391,6 +336,9 @@ engine_set_conf(struct engine *e, struct conf *c, const struct conf_model *m)
 	e->conf = conf_ref(c);
 	e->m = m;
 	e->ever_ready = e->ever_ready && e->pid != 0;
+	e->wedge.completes = e->wedge.completes && e->pid != 0;
+	timer_stop(&e->wedge.tick);
+	engine_wedge_watch(e);
 	conf_unref(&old);
 }
 
@@ -427,6 +375,7 @@ engine_stop(struct engine *e, enum engine_reason why, bool now, bool unlimited)
 void
 engine_kill(struct engine *e, enum engine_reason why)
 {
+	e->hurried = why == REASON_SHUTDOWN;
 	engine_feed(e, IN_KILL, why);
 }
 
@@ -444,9 +393,13 @@ engine_restart(struct engine *e, bool force)
 void
 engine_set_inflight(struct engine *e, int n)
 {
+	bool watch = (e->inflight == 0) != (n == 0);
+
 	if (e->inflight == 0)
 		e->progress_at = clock_ms();
 	e->inflight = n;
+	if (watch)
+		engine_wedge_watch(e);
 	if (n == 0 && e->info.state == ENGINE_DRAINING)
 		engine_feed(e, IN_IDLE, e->info.reason);
 }
@@ -460,7 +413,7 @@ engine_progress(struct engine *e)
 void
 engine_suspect(struct engine *e)
 {
-	engine_probe_soon(e);
+	engine_wedge_suspect(e, "a request ended without an answer");
 }
 
 const struct engine_info *

@@ -103,6 +103,10 @@ void engine_start(struct engine *e, enum engine_reason why, bool manual);
  * no time limit (a swap made by a request). A second call, or now, skips the drain; one that is not unlimited after one that
  * was sets the limit. In backoff: cancels the retry. */
 void engine_stop(struct engine *e, enum engine_reason why, bool now, bool unlimited);
+/* Whether a start can work at all, told without touching anything: its command can be run, a model path exists, a fixed
+ * port is free or held by an engine of this core. False: it is `failed` now, with the reason and a card that says why, as
+ * after any other failure. Looks only while stopped or failed (where it renews the card); true in every other state. */
+bool engine_preflight(struct engine *e, enum engine_reason why);
 /* SIGKILL at once. */
 void engine_kill(struct engine *e, enum engine_reason why);
 /* Stop, then start again (attempts 0). force: SIGKILL, no drain. Starts it when it is not running. */
@@ -123,6 +127,9 @@ const struct http_target *engine_target(const struct engine *e);
 char *const *engine_argv(struct engine *e);
 /* A fresh sample of memory and CPU into the info (at most every 200 ms). */
 void engine_sample(struct engine *e);
+/* What a model needs in bytes: as configured, else the most that earlier runs took, else the size of its file or directory.
+ * 0: unknown. Looks at the file system at most twice a minute for each path. */
+uint64_t engine_memory_need(const struct engine_env *env, const struct conf_model *m);
 /* Whether memory that the last engine held is back, so that the next may load; sampled by the router's swap. */
 bool engine_memory_settled(struct engine_env *env, uint64_t since);
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC
  * What is looked up before the fork: the program's file and its environment. */
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -100,4 +102,50 @@ engine_command_find(const char *name, char *const *env)
 	}
 	errno = why;
 	return NULL;
+}
+
+/* Of "#! /usr/bin/env python3" the first word; "" for what is no script. */
+static void
+read_interpreter(const char *file, char *out, size_t size)
+{
+	char head[256];
+	int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	ssize_t n = fd < 0 ? -1 : read(fd, head, sizeof(head) - 1);
+	const char *p;
+
+	if (fd >= 0)
+		close(fd);
+	out[0] = '\0';
+	if (n < 3 || head[0] != '#' || head[1] != '!')
+		return;
+	head[n] = '\0';
+	p = head + 2 + strspn(head + 2, " \t");
+	snprintf(out, size, "%.*s", (int)strcspn(p, " \t\n"), p);
+}
+
+int
+engine_command_check(const char *name, char *const *env, char *cause, size_t size)
+{
+	char *file = engine_command_find(name, env), interpreter[256] = "";
+	struct stat st;
+	int err = 0;
+
+	if (file == NULL)
+		err = errno;
+	else if (stat(file, &st) < 0)
+		err = errno;
+	else if (!S_ISREG(st.st_mode) || access(file, X_OK) < 0)
+		err = EACCES;
+	else
+		read_interpreter(file, interpreter, sizeof(interpreter));
+	free(file);
+	if (err == ENOENT && strchr(name, '/') == NULL)
+		snprintf(cause, size, "%s: command not found", name);
+	else if (err != 0)
+		snprintf(cause, size, "%s: %s", name, strerror(err));
+	else if (interpreter[0] != '\0' && access(interpreter, X_OK) < 0)
+		snprintf(cause, size, "%s: its interpreter %s: %s", name, interpreter, strerror(errno));
+	else
+		return 0;
+	return -1;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC
- * The card that stays of an end. */
+ * Ends: what one means for the life of the engine, and the card that stays of it. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,11 +33,21 @@ tell(const struct engine *e, const struct engine_exit *x)
 		    x->cause);
 }
 
+/* A second look at what cannot be started says the same again, maybe for another reason: one card is enough. */
+static bool
+is_seen_again(const struct engine *e)
+{
+	const struct engine_exit *x = e->exits;
+
+	return e->info.state == ENGINE_FAILED && x->valid && x->status == -1 && x->uptime_ms == 0 && x->tail == NULL;
+}
+
 /* The attempt is the one that begins with this end: n of the n-th crash in a row; where nothing will begin it stays. */
 void
 engine_exit_record(struct engine *e, const struct policy_verdict *v, int status, bool expected, const char *cause)
 {
-	struct engine_exit *x = push(e);
+	bool ran = e->info.spawned_at != 0, again = is_seen_again(e);
+	struct engine_exit *x = again ? e->exits : push(e);
 
 	e->recorded = true;
 	x->valid = true;
@@ -46,19 +56,106 @@ engine_exit_record(struct engine *e, const struct policy_verdict *v, int status,
 	x->status = status;
 	snprintf(x->text, sizeof(x->text), "%s", v->text);
 	snprintf(x->cause, sizeof(x->cause), "%s", cause);
-	x->tail = e->info.spawned_at != 0 ? engine_output_tail(e) : NULL;
+	x->tail = ran ? engine_output_tail(e) : NULL;
 	x->wall_ms = clock_wall_ms();
-	x->uptime_ms = e->info.spawned_at != 0 ? clock_ms() - e->info.spawned_at : 0;
-	x->peak_rss = e->info.peak_rss;
+	x->uptime_ms = ran ? clock_ms() - e->info.spawned_at : 0;
+	x->peak_rss = ran ? e->info.peak_rss : 0;
 	x->requests_lost = e->inflight;
 	x->attempt = expected || v->kind != VERDICT_CRASH ? e->info.attempt : e->info.attempt + 1;
 	if (x->attempt > e->m->max_attempts)
 		x->attempt = e->m->max_attempts;
-	if (!expected)
+	if (!expected && !again)
 		e->info.crashes++;
-	if (e->info.peak_rss != 0)
-		engine_store_peak(e->env, e->id, e->info.peak_rss);
+	if (x->peak_rss != 0 && !e->m->external)
+		engine_store_peak(e->env, e->id, x->peak_rss);
 	tell(e, x);
+}
+
+static void
+feed_crash(struct engine *e, const struct policy_verdict *v)
+{
+	if (v->kind == VERDICT_FREE)
+		e->repicks++;
+	engine_feed(e, v->kind == VERDICT_FATAL ? IN_CRASH_FATAL : v->kind == VERDICT_FREE ? IN_CRASH_FREE : IN_CRASH,
+	    v->reason);
+}
+
+void
+engine_dead(struct engine *e, const struct policy_verdict *v, const char *cause)
+{
+	struct policy_verdict copy = *v;
+	char why[512];
+
+	snprintf(why, sizeof(why), "%s", cause);
+	engine_exit_record(e, &copy, -1, false, why);
+	feed_crash(e, &copy);
+}
+
+void
+engine_unfit(struct engine *e, const struct policy_verdict *v, const char *cause)
+{
+	engine_exit_record(e, v, -1, false, cause);
+	if (e->info.state != ENGINE_FAILED) {
+		engine_feed(e, IN_UNFIT, v->reason);
+		return;
+	}
+	e->info.reason = v->reason;
+	engine_publish(e);
+}
+
+/* Asked for: its end is what was wanted, however it came about. */
+static bool
+is_expected(const struct engine *e)
+{
+	return e->info.state == ENGINE_STOPPING;
+}
+
+static void
+judge_exit(struct engine *e, int status, struct policy_verdict *v, char *cause, size_t size)
+{
+	struct policy_end end = {
+		.status = status, .by_us = e->signalled, .was_ready = e->ever_ready,
+		.starting = e->info.state == ENGINE_STARTING, .exec_errno = e->exec_errno,
+		.bad_interpreter = e->bad_interpreter, .port_line = e->log.port_line, .port_fixed = e->port_fixed,
+		.repicks = e->repicks, .permanent = e->log.permanent, .cause = cause,
+	};
+
+	cause[0] = '\0';
+	if (e->exec_errno != 0)
+		snprintf(cause, size, "%s: %s", e->argv[0], strerror(e->exec_errno));
+	else if (!is_expected(e))
+		engine_output_cause(e, cause, size);
+	policy_judge(&end, v);
+	if (is_expected(e))
+		v->reason = e->info.reason;
+}
+
+void
+engine_exited(struct engine *e, int status, uint64_t peak_rss)
+{
+	struct policy_verdict v;
+	char cause[512];
+
+	engine_spawn_settle(e);
+	engine_output_ended(e);
+	engine_output_stop_trip(e);
+	e->pid = e->info.pid = 0;
+	if (peak_rss > e->info.peak_rss && e->exec_errno == 0)
+		e->info.peak_rss = peak_rss;
+	if (e->recorded) {
+		e->exits[0].status = status;
+		e->info.spawned_at = 0;
+	} else {
+		judge_exit(e, status, &v, cause, sizeof(cause));
+		engine_exit_record(e, &v, status, is_expected(e), cause);
+		/* What follows may spawn the next one. */
+		e->info.spawned_at = 0;
+		if (is_expected(e) || e->info.state == ENGINE_DRAINING)
+			engine_feed(e, IN_CRASH, e->info.reason);
+		else
+			feed_crash(e, &v);
+	}
+	engine_watch_gone(e);
 }
 
 void

@@ -19,6 +19,7 @@
 	X(IN_CRASH, "crash")			/* it died, or is as good as dead */ \
 	X(IN_CRASH_FATAL, "crash_fatal")	/* and a restart cannot help */     \
 	X(IN_CRASH_FREE, "crash_free")		/* not its fault: at once again, uncounted */ \
+	X(IN_UNFIT, "unfit")			/* a look at it says that a start cannot work */ \
 	X(IN_IDLE, "idle")			/* nothing in flight any more */    \
 	X(IN_TIMEOUT, "timeout")		/* the state's own timer */         \
 	X(IN_GONE, "gone")			/* no process of it is left */

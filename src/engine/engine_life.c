@@ -10,30 +10,39 @@
 #define LIFE_MS 500
 #define SAMPLE_MS 200
 
-void
+bool
 engine_use_update(struct engine *e)
 {
 	struct host_use use;
 
 	if (e->pgid == 0 || host_group_use(e->pgid, &use) < 0)
-		return;
+		return false;
 	e->sampled_at = clock_ms();
+	e->use = (struct policy_use){use.rss, use.cpu_ms, use.read_bytes};
 	e->info.rss = use.rss;
 	e->info.cpu_ms = use.cpu_ms;
 	if (use.rss > e->info.peak_rss)
 		e->info.peak_rss = use.rss;
 	if (e->info.state == ENGINE_STARTING) {
-		struct policy_use now = {use.rss, use.cpu_ms, use.read_bytes};
 		uint64_t past = e->sampled_at - e->probe.use_at;
 
 		/* Too short a time tells nothing in clock ticks of 10 ms. */
 		if (e->probe.use_at != 0 && past < LIFE_MS / 2)
-			return;
-		if (e->probe.use_at == 0 || policy_alive(&e->probe.use, &now, past))
+			return true;
+		if (e->probe.use_at == 0 || policy_alive(&e->probe.use, &e->use, past))
 			engine_life_sign(e);
-		e->probe.use = now;
+		e->probe.use = e->use;
 		e->probe.use_at = e->sampled_at;
 	}
+	return true;
+}
+
+void
+engine_life_note(struct engine *e)
+{
+	engine_use_update(e);
+	if (e->info.peak_rss != 0 && !e->m->external)
+		engine_store_peak(e->env, e->id, e->info.peak_rss);
 }
 
 void
@@ -53,9 +62,10 @@ static void
 arm(struct engine *e)
 {
 	uint64_t now = clock_ms();
+	uint64_t ms = policy_deadline_in(e->m, now - e->info.spawned_at, now - e->info.quiet_since, LIFE_MS);
 
-	timer_set(&e->probe.life,
-	    policy_deadline_in(e->m, now - e->info.spawned_at, now - e->info.quiet_since, LIFE_MS));
+	timer_set(&e->probe.life, ms);
+	e->probe.life_expected = now + ms;
 }
 
 void
@@ -76,6 +86,9 @@ engine_on_life(void *arg)
 
 	if (e->info.state != ENGINE_STARTING || e->pid == 0)
 		return;
+	/* We did not run: what it said meanwhile is not read yet. */
+	if (engine_overslept(e->probe.life_expected))
+		engine_life_sign(e);
 	engine_use_update(e);
 	now = clock_ms();
 	d = policy_start_deadline(e->m, now - e->info.spawned_at, now - e->info.quiet_since);

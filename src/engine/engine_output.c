@@ -46,12 +46,16 @@ engine_output_kind(struct engine *e)
 	policy_patterns_free(&l->fatal);
 	policy_patterns_free(&l->perm);
 	policy_patterns_free(&l->noise);
+	policy_patterns_free(&l->work);
+	policy_patterns_free(&l->still);
 	l->kind = k;
 	l->progress = policy_patterns_new(k == NULL ? NULL : k->progress);
 	l->cause = policy_patterns_new(k == NULL ? NULL : k->cause);
 	l->fatal = policy_patterns_new(k == NULL ? NULL : k->fatal);
 	l->perm = policy_patterns_new(k == NULL ? NULL : k->permanent);
 	l->noise = policy_patterns_new(k == NULL ? NULL : k->noise);
+	l->work = policy_patterns_new(k == NULL ? NULL : k->work);
+	l->still = policy_patterns_new(k == NULL ? NULL : k->still);
 }
 
 void
@@ -121,6 +125,7 @@ take_line(struct engine *e, const char *p, size_t n, bool cut)
 	if (level == 'E')
 		engine_lines_add(&l->errs, c->p, c->len, ERR_BYTES);
 	look_for_progress(e, c->p);
+	engine_wedge_line(e, c->p);
 	look_for_trouble(e, c->p);
 }
 
@@ -230,6 +235,7 @@ feed_flood(struct engine_out *o, const char *p, size_t n)
 		o->e->log.dropped++;
 	}
 	engine_life_sign(o->e);
+	engine_wedge_line(o->e, "");
 	feed(o, nl + 1, (size_t)(end - nl - 1));
 }
 
@@ -442,4 +448,6 @@ engine_output_fini(struct engine *e)
 	policy_patterns_free(&l->fatal);
 	policy_patterns_free(&l->perm);
 	policy_patterns_free(&l->noise);
+	policy_patterns_free(&l->work);
+	policy_patterns_free(&l->still);
 }

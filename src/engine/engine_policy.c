@@ -61,6 +61,71 @@ policy_alive(const struct policy_use *before, const struct policy_use *now, uint
 	    now->read_bytes > before->read_bytes + (256u << 10);
 }
 
+#define STALL_EVERY_MIN 1000
+#define STALL_EVERY_MAX 15000
+#define CANARY_MAX 30000
+#define CANARY_MIN 1000
+#define CONFIRM_MS 1000		/* a single failure may be an accident, and a moment tells nothing of CPU time */
+
+uint64_t
+policy_stall_every(uint64_t timeout)
+{
+	uint64_t d = timeout / 8;
+
+	return d < STALL_EVERY_MIN ? STALL_EVERY_MIN : d > STALL_EVERY_MAX ? STALL_EVERY_MAX : d;
+}
+
+/* Where CPU time cannot speak for a long prompt in front of it, the witness gets all the time there is. */
+uint64_t
+policy_canary_limit(const struct conf_model *m)
+{
+	uint64_t d = m->external || m->stall_timeout < CANARY_MAX ? m->stall_timeout : CANARY_MAX;
+
+	return d < CANARY_MIN ? CANARY_MIN : d;
+}
+
+static bool
+is_stalled(const struct policy_quiet *q)
+{
+	if (q->inflight == 0 || q->silent < q->timeout)
+		return false;
+	/* Its processes were not looked at before it was silent for one such while. */
+	return q->blind || (q->idle > 0 && q->idle + q->every >= q->timeout);
+}
+
+enum policy_stall
+policy_stall(const struct policy_quiet *q)
+{
+	if (q->timeout == 0)
+		return STALL_FINE;
+	switch (q->canary) {
+	case CANARY_NONE:
+		return q->suspected || is_stalled(q) ? STALL_ASK : STALL_FINE;
+	case CANARY_ANSWERED:
+		return STALL_ANEW;
+	case CANARY_FAILED:
+	case CANARY_LATE:
+		break;
+	}
+	/* It stood behind real work. */
+	if (q->worked || (q->busy && !q->blind))
+		return STALL_ANEW;
+	if (q->canary == CANARY_FAILED && q->asked < CONFIRM_MS)
+		return STALL_ASK;
+	return q->trusted ? STALL_WEDGED : STALL_ANEW;
+}
+
+bool
+policy_own_line(const char *line, const char *check_path)
+{
+	size_t n = check_path == NULL ? 0 : strlen(check_path);
+
+	for (const char *p = line; n > 0 && (p = strstr(p, "GET ")) != NULL; p += 4)
+		if (strncmp(p + 4, check_path, n) == 0 && strchr(" ?\"'", p[4 + n]) != NULL)
+			return true;
+	return false;
+}
+
 const char *
 policy_signal_name(int sig)
 {
@@ -145,22 +210,51 @@ is_missing(const char *s)
 	return s != NULL && is_path(s) && stat(s, &st) < 0 && (errno == ENOENT || errno == ENOTDIR);
 }
 
+/* Where the definition or the command may say that the model is, python -m among them; *next begins at 0. NULL: no more. */
+static const char *
+next_path(const struct conf_model *m, size_t *next)
+{
+	if (*next == 0) {
+		*next = 1;
+		if (m->model != NULL)
+			return m->model;
+	}
+	for (char **a = m->argv == NULL ? NULL : m->argv + *next - 1; a != NULL && *a != NULL; a++) {
+		++*next;
+		if (strncmp(*a, "--model=", 8) == 0)
+			return *a + 8;
+		if ((strcmp(*a, "-m") == 0 || strcmp(*a, "--model") == 0) && a[1] != NULL)
+			return a[1];
+	}
+	return NULL;
+}
+
+const char *
+policy_model_path(const struct conf_model *m)
+{
+	struct stat st;
+	const char *path;
+
+	for (size_t i = 0; (path = next_path(m, &i)) != NULL;)
+		if (stat(path, &st) == 0)
+			return path;
+	return NULL;
+}
+
 /* A hub id, a macro left for the engine, or a path inside a container is none of our business. */
 const char *
 policy_missing_model(const struct conf_model *m)
 {
+	bool argv_too = m->kind != NULL && m->kind->command != NULL;
+	const char *path;
+
 	if (m->external)
 		return NULL;
-	if (is_missing(m->model))
-		return m->model;
-	if (m->kind == NULL || m->kind->command == NULL)
-		return NULL;
-	for (char **a = m->argv; a != NULL && *a != NULL; a++) {
-		if ((strcmp(*a, "-m") == 0 || strcmp(*a, "--model") == 0) && is_missing(a[1]))
-			return a[1];
-		if (strncmp(*a, "--model=", 8) == 0 && is_missing(*a + 8))
-			return *a + 8;
-	}
+	if (!argv_too)
+		return is_missing(m->model) ? m->model : NULL;
+	for (size_t i = 0; (path = next_path(m, &i)) != NULL;)
+		if (is_missing(path))
+			return path;
 	return NULL;
 }
 

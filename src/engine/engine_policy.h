@@ -27,6 +27,35 @@ struct policy_use {
 /* Whether two samples that lie ms apart show work (more than what answering our own probes takes). */
 bool policy_alive(const struct policy_use *before, const struct policy_use *now, uint64_t ms);
 
+/* What is known of an engine that serves and gives nothing. Times in ms. */
+struct policy_quiet {
+	uint64_t timeout;	/* stall_timeout; 0: it is never judged */
+	uint64_t every;		/* how far apart the looks at its processes are */
+	int inflight;
+	uint64_t silent;	/* since the last byte, prompt progress or line of output */
+	uint64_t idle;		/* its processes are known to do nothing for this long; 0: they work, or nobody knows yet */
+	bool blind;		/* its processes say nothing: the work is not theirs, or the system does not tell */
+	bool suspected;		/* by missed checks or a request that came to nothing */
+	/* The second witness: a test completion, or the health check where it completes nothing. */
+	enum { CANARY_NONE, CANARY_ANSWERED, CANARY_FAILED, CANARY_LATE } canary;
+	uint64_t asked;		/* since the first one of this story was sent */
+	bool worked;		/* a byte or prompt progress came since then */
+	bool busy;		/* its processes used CPU since then */
+	bool trusted;		/* this engine is known to answer test completions, or something else speaks against it too */
+};
+enum policy_stall {
+	STALL_FINE,	/* nothing to do */
+	STALL_ASK,	/* let the witness speak (once more) */
+	STALL_ANEW,	/* all is well, or cannot be told: the period begins anew */
+	STALL_WEDGED
+};
+enum policy_stall policy_stall(const struct policy_quiet *q);
+/* How far apart the looks at a silent engine are, and how long the witness may take. */
+uint64_t policy_stall_every(uint64_t timeout);
+uint64_t policy_canary_limit(const struct conf_model *m);
+/* Whether a line of the log tells of a health check of ours, of a kind of engine whose words for it are not known. */
+bool policy_own_line(const char *line, const char *check_path);
+
 /* What is known of an end. */
 struct policy_end {
 	int status;			/* wait status */
@@ -63,6 +92,8 @@ enum engine_reason policy_permanent_reason(const char *s);
 bool policy_oom_line(const char *s);
 /* A model path that must exist and does not: the path (borrowed from m), else NULL. */
 const char *policy_missing_model(const struct conf_model *m);
+/* The file or directory of the model, as its definition or its command says; NULL: none that is there. */
+const char *policy_model_path(const struct conf_model *m);
 
 /* The median of n values; 0 when there is none. */
 uint64_t policy_median(const uint64_t *v, size_t n);

@@ -91,3 +91,15 @@ engine_port_pick(struct engine *e, int *port, bool *fixed, char *text, size_t si
 	snprintf(text, size, "no free port from %d on", from);
 	return -1;
 }
+
+bool
+engine_port_possible(const struct engine *e, char *text, size_t size)
+{
+	const struct conf_model *m = e->m;
+
+	/* An engine of ours that holds it gives way before this one starts, or the start itself will say so. */
+	if (m->port <= 0 || m->port_preferred || is_promised(e, m->port) || is_free(m->proxy_host, m->port))
+		return true;
+	name_owner(m->port, text, size);
+	return false;
+}

@@ -43,7 +43,7 @@ struct engine_log {
 	bool port_line;
 	enum engine_reason permanent;
 	char trip_line[512];
-	struct policy_patterns *progress, *cause, *fatal, *perm, *noise;	/* (owned) */
+	struct policy_patterns *progress, *cause, *fatal, *perm, *noise, *work, *still;	/* (owned) */
 	const struct conf_kind *kind;	/* of these */
 };
 
@@ -57,12 +57,44 @@ struct engine_probe {
 	int status;
 	enum engine_probe_stage stage;
 	struct timer next, timeout, life;
+	uint64_t next_expected, expected, life_expected;	/* when they were to fire */
 	int tcp_fd;			/* -1: none; a bare connect where no path is checked */
 	struct watch tcp;
 	bool ok_once;			/* the check was 200 for this generation */
 	int strangers, refusals, misses;
 	struct policy_use use;		/* the sample of use_at */
 	uint64_t use_at;
+};
+
+enum engine_wedge_state { WEDGE_CALM, WEDGE_SUSPECTED, WEDGE_STALLED };
+
+/* Whether it generates, while it serves. */
+struct engine_wedge {
+	enum engine_wedge_state state;
+	char seen[128];			/* what made us look */
+	struct timer tick;		/* armed while requests are in flight */
+	uint64_t expected;		/* when it was to fire */
+	struct policy_use use;		/* of its processes, the sample of use_at; 0: none of this silence */
+	uint64_t use_at, idle_since;
+	uint64_t asked_at;		/* the first test completion of this story; 0: none */
+	struct policy_use asked_use;
+	bool asked_use_known;
+	bool completes;			/* one was answered by this definition */
+	uint64_t cleared_at;		/* the last story ended well */
+	uint64_t asleep;		/* what the system had been suspended by then, in all */
+};
+
+/* The command that stops it. */
+struct engine_cmdstop {
+	pid_t pid;			/* its leader and group, not yet reaped; 0: it does not run */
+	bool ran;			/* for this generation */
+	bool killed;			/* by us */
+	char **argv;			/* (owned) */
+	int fd, exec_fd;		/* its output; execve's errno; -1: closed */
+	struct watch w;
+	struct timer bound;
+	struct strbuf line;		/* (owned) */
+	int lines;
 };
 
 struct engine_want {
@@ -99,6 +131,7 @@ struct engine {
 	int repicks;
 	uint64_t kill_since, gone_wait;
 	uint64_t sampled_at;
+	struct policy_use use;		/* of then */
 	struct timer timer;		/* the state's */
 	struct timer gone;		/* looks whether anything is left */
 
@@ -115,9 +148,13 @@ struct engine {
 	struct http_target target;
 	struct engine_log log;
 	struct engine_probe probe;
+	struct engine_wedge wedge;
+	struct engine_cmdstop cmdstop;
+	bool hurried;			/* the core ends at once */
 };
 
 struct engine_store;
+struct engine_sizes;
 
 struct engine_env {
 	struct loop *loop;
@@ -130,6 +167,7 @@ struct engine_env {
 	struct engine *first;		/* borrowed, all engines */
 	uint64_t generation;
 	struct engine_store *store;	/* (owned) or NULL */
+	struct engine_sizes *sizes;	/* (owned) of models on disk */
 	char *buf;			/* (owned) 64 KiB to read into */
 	struct strbuf clean;
 	struct {
@@ -140,8 +178,12 @@ struct engine_env {
 
 /* engine.c: the only place where inputs act. Reentrant: an input that comes while another is carried out waits. */
 void engine_feed(struct engine *e, enum engine_input in, enum engine_reason reason);
+/* Its stop command has ended: what is left of the engine itself is waited for. */
+void engine_cmdstop_over(struct engine *e);
 /* It is as good as dead: records the end, then feeds a crash. */
 void engine_dead(struct engine *e, const struct policy_verdict *v, const char *cause);
+/* A look at it says that a start cannot work: it has failed, without having been started. Only while stopped or failed. */
+void engine_unfit(struct engine *e, const struct policy_verdict *v, const char *cause);
 /* The leader was reaped. */
 void engine_exited(struct engine *e, int status, uint64_t peak_rss);
 void engine_became_ready(struct engine *e);
@@ -157,18 +199,36 @@ int engine_spawn(struct engine *e, struct policy_verdict *v, char *cause, size_t
 /* Reads the errno of a failed execve if it is there, and closes the pipe. */
 void engine_spawn_settle(struct engine *e);
 
+/* engine_preflight.c: what both a look and a start find out. 0; -1 with why. */
+int engine_preflight_all(struct engine *e, int *port, struct policy_verdict *v, char *cause, size_t size);
+/* Fills the verdict; always -1. */
+int engine_refuse(struct policy_verdict *v, int kind, enum engine_reason reason, const char *text);
+
 /* engine_command.c: both owned by the caller. */
 char **engine_command_env(const struct engine *e);
 /* As execvp looks, but before the fork. NULL with errno. */
 char *engine_command_find(const char *name, char *const *env);
+/* Whether it could be run: 0; -1 with a text. */
+int engine_command_check(const char *name, char *const *env, char *cause, size_t size);
+
+/* engine_env.c: a process group that is to die with the core ('+'), or is gone ('-'). */
+void engine_env_tell_guard(const struct engine_env *env, char sign, pid_t pgid);
 
 /* engine_stop.c */
 void engine_term(struct engine *e);
+void engine_term_group(struct engine *e);	/* SIGTERM, whatever is configured */
 void engine_kill_everything(struct engine *e);
 /* Starts or goes on looking whether anything is left; feeds IN_GONE. */
 void engine_watch_gone(struct engine *e);
 void engine_on_gone_timer(void *arg);
 void engine_settle_note(struct engine *e);
+
+/* engine_cmdstop.c: runs cmd_stop for at most so many ms; false when it cannot be. */
+bool engine_cmdstop_run(struct engine *e, uint64_t bound);
+void engine_cmdstop_kill(struct engine *e);
+void engine_cmdstop_exited(struct engine *e, int status);
+void engine_cmdstop_init(struct engine *e);
+void engine_cmdstop_fini(struct engine *e);
 
 /* engine_reap.c */
 void engine_reap_start(struct engine_env *env);
@@ -176,6 +236,8 @@ void engine_reap_stop(struct engine_env *env);
 
 /* engine_port.c: 0 with *port and *fixed; -1: busy, with a text. */
 int engine_port_pick(struct engine *e, int *port, bool *fixed, char *text, size_t size);
+/* Whether a start may get its port, once other engines of ours have given way; false with a text. */
+bool engine_port_possible(const struct engine *e, char *text, size_t size);
 
 /* engine_output.c */
 void engine_output_init(struct engine *e);
@@ -205,17 +267,55 @@ void engine_lines_fini(struct engine_lines *l);
 size_t engine_lines_get(const struct engine_lines *l, const char **out);
 
 /* engine_probe.c */
+bool engine_serving(const struct engine *e);
 void engine_probe_init(struct engine *e);
 void engine_probe_fini(struct engine *e);
 void engine_probe_start(struct engine *e);	/* starting: the ladder */
 void engine_probe_watch(struct engine *e);	/* ready: now and then */
 void engine_probe_stop(struct engine *e);
 void engine_probe_soon(struct engine *e);
+void engine_probe_again(struct engine *e, uint64_t ms);	/* the next look; 0: when it is usual */
+/* How the one under way ended; it may begin the next. */
+void engine_probe_answered(struct engine *e);
+void engine_probe_passed(struct engine *e);
+void engine_probe_missed(struct engine *e, const char *why);
+void engine_probe_late(struct engine *e);
+/* engine_probe_send.c: sends what the stage says, unless one is under way. */
+void engine_probe_send(struct engine *e);
+void engine_probe_send_init(struct engine *e);
+bool engine_probe_under_way(const struct engine *e);
+void engine_probe_cancel(struct engine *e);
+
+/* engine_wedge.c */
+void engine_wedge_init(struct engine *e);
+void engine_wedge_begin(struct engine *e);	/* it serves from now on */
+void engine_wedge_end(struct engine *e);
+void engine_wedge_watch(struct engine *e);	/* requests in flight or the timeout changed */
+void engine_wedge_suspect(struct engine *e, const char *seen);
+void engine_wedge_line(struct engine *e, const char *line);
+/* The core may have been stopped, or the system suspended, until now: what was not seen meanwhile counts for nothing. */
+void engine_wedge_resumed(struct engine *e, uint64_t expected);
+/* For the probe: whether a witness is to be heard, whether that is a completion (else the check), it is sent (anew: its time
+ * begins again), what it said (enum of policy_quiet). */
+bool engine_wedge_asks(struct engine *e);
+bool engine_wedge_completes(const struct engine *e);
+void engine_wedge_asking(struct engine *e, bool anew);
+void engine_wedge_heard(struct engine *e, int canary, const char *what);
+/* Whether a timer fires so late that this process cannot have run. */
+bool engine_overslept(uint64_t expected);
+
 /* engine_life.c: whether a start makes progress. */
 void engine_life_start(struct engine *e);
 void engine_life_sign(struct engine *e);
 void engine_on_life(void *arg);
-void engine_use_update(struct engine *e);
+/* A fresh sample into use and info; false when nothing is known. */
+bool engine_use_update(struct engine *e);
+/* And what it needs at most is remembered. */
+void engine_life_note(struct engine *e);
+
+/* engine_need.c */
+struct engine_sizes *engine_sizes_new(void);
+void engine_sizes_free(struct engine_sizes **sp);
 
 /* engine_state.c */
 struct engine_store *engine_store_new(const char *dir, const char *instance);
@@ -224,5 +324,6 @@ void engine_store_alive(struct engine_env *env);	/* writes who lives now */
 void engine_store_loaded(struct engine_env *env, const char *id, uint64_t ms);
 void engine_store_peak(struct engine_env *env, const char *id, uint64_t rss);
 uint64_t engine_store_usual(const struct engine_env *env, const char *id);
+uint64_t engine_store_peak_of(const struct engine_env *env, const char *id);	/* 0: unknown */
 
 #endif

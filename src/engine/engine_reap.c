@@ -18,6 +18,16 @@ find(struct engine_env *env, pid_t pid)
 	return NULL;
 }
 
+/* Whose stop command it was. */
+static struct engine *
+find_stopped(struct engine_env *env, pid_t pid)
+{
+	for (struct engine *e = env->first; e != NULL; e = e->next)
+		if (e->cmdstop.pid != 0 && e->cmdstop.pid == pid)
+			return e;
+	return NULL;
+}
+
 static uint64_t
 peak_of(const struct rusage *ru)
 {
@@ -39,9 +49,11 @@ on_chld(void *arg, int sig)
 
 	(void)sig;
 	while ((pid = wait4(-1, &status, WNOHANG, &ru)) > 0 || (pid < 0 && errno == EINTR)) {
-		struct engine *e = pid > 0 ? find(env, pid) : NULL;
+		struct engine *e = pid > 0 ? find(env, pid) : NULL, *stopped = e == NULL ? find_stopped(env, pid) : NULL;
 
-		if (e != NULL) {
+		if (stopped != NULL) {
+			engine_cmdstop_exited(stopped, status);
+		} else if (e != NULL) {
 			engine_exited(e, status, peak_of(&ru));
 		} else {
 			strangers = true;

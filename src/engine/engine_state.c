@@ -27,7 +27,7 @@ struct entry {
 	char *id;	/* (owned) */
 	uint64_t loads[LOADS];
 	size_t nloads;	/* newest last */
-	uint64_t peak_rss, last_used;
+	uint64_t peak_rss, written_peak, last_used;
 };
 
 struct orphan {
@@ -69,7 +69,7 @@ read_models(struct engine_store *s, const cJSON *models)
 
 		if (en == NULL)
 			return;
-		en->peak_rss = (uint64_t)json_int(m, "peak_rss", 0);
+		en->peak_rss = en->written_peak = (uint64_t)json_int(m, "peak_rss", 0);
 		en->last_used = (uint64_t)json_int(m, "last_used", 0);
 		cJSON_ArrayForEach(l, json_get(m, "loads"))
 			if (cJSON_IsNumber(l) && l->valuedouble > 0 && l->valuedouble < 1e12 && en->nloads < LOADS)
@@ -149,7 +149,7 @@ engine_store_free(struct engine_store **sp)
 }
 
 static void
-put_models(struct jsonw *w, const struct engine_store *s)
+put_models(struct jsonw *w, struct engine_store *s)
 {
 	jw_key(w, "models");
 	jw_obj(w);
@@ -162,6 +162,7 @@ put_models(struct jsonw *w, const struct engine_store *s)
 			jw_int(w, (int64_t)s->v[i].loads[l]);
 		jw_arr_end(w);
 		jw_kint(w, "peak_rss", (int64_t)s->v[i].peak_rss);
+		s->v[i].written_peak = s->v[i].peak_rss;
 		jw_kint(w, "last_used", (int64_t)s->v[i].last_used);
 		jw_obj_end(w);
 	}
@@ -266,7 +267,9 @@ engine_store_peak(struct engine_env *env, const char *id, uint64_t rss)
 	en->last_used = clock_wall_ms();
 	if (rss > en->peak_rss)
 		en->peak_rss = rss;
-	/* Written with the change of who lives that follows each end. */
+	/* The rest is written with the change of who lives that follows each end. */
+	if (en->peak_rss > en->written_peak + en->written_peak / 8)
+		write_file(env);
 }
 
 uint64_t
@@ -275,6 +278,14 @@ engine_store_usual(const struct engine_env *env, const char *id)
 	struct entry *en = env->store == NULL ? NULL : entry_of(env->store, id, false);
 
 	return en == NULL ? 0 : policy_median(en->loads, en->nloads);
+}
+
+uint64_t
+engine_store_peak_of(const struct engine_env *env, const char *id)
+{
+	struct entry *en = env->store == NULL ? NULL : entry_of(env->store, id, false);
+
+	return en == NULL ? 0 : en->peak_rss;
 }
 
 /* Of a recorded engine: whose pid and start time match, or who is in its group and younger, or who escaped from both and was

@@ -14,15 +14,28 @@
 #define GONE_FIRST_MS 2
 #define GONE_MAX_MS 50
 #define UNKILLABLE_MS 5000
+#define KILL_COMMAND_MS 5000
+#define KILL_HURRY_MS 800
 #define SETTLE_MAX_MS 2000
 #define SETTLE_STEP_MS 10
 #define SETTLE_SAME (16u << 20)
 
-/* The leader's zombie keeps its pid ours until it is reaped; afterwards only a group that has members does. */
+/* The leader's zombie keeps its pid ours until it is reaped; afterwards only a group that has members does. The stop command
+ * is not what it stops. */
 static size_t
 survivors(const struct engine *e, pid_t *pids, size_t max)
 {
-	return e->pgid == 0 ? 0 : host_engine_pids(e->pid, e->pgid, e->mark, pids, max);
+	size_t n, k = 0;
+
+	if (e->pgid == 0)
+		return 0;
+	n = host_engine_pids(e->pid, e->pgid, e->mark, pids, max);
+	if (e->cmdstop.pid == 0 || n > max)
+		return n;
+	for (size_t i = 0; i < n; i++)
+		if (getpgid(pids[i]) != e->cmdstop.pid && pids[i] != e->cmdstop.pid)
+			pids[k++] = pids[i];
+	return k;
 }
 
 /* The group as a whole while it surely is ours, so that a fork cannot slip through; then each one, for those that left it. */
@@ -56,14 +69,34 @@ engine_settle_note(struct engine *e)
 }
 
 void
+engine_term_group(struct engine *e)
+{
+	/* The child may not have reached setsid yet: then it has no group of its own to signal. */
+	if (e->pid != 0 && kill(-e->pgid, SIGTERM) < 0 && errno == ESRCH)
+		kill(e->pid, SIGTERM);
+}
+
+void
 engine_term(struct engine *e)
 {
 	engine_settle_note(e);
 	http_pool_drop(e->env->pool, e->info.generation);
 	e->signalled = true;
-	/* The child may not have reached setsid yet: then it has no group of its own to signal. */
-	if (e->pid != 0 && kill(-e->pgid, SIGTERM) < 0 && errno == ESRCH)
-		kill(e->pid, SIGTERM);
+	if (e->m->cmd_stop == NULL || !engine_cmdstop_run(e, e->m->unload_timeout))
+		engine_term_group(e);
+}
+
+/* The work of an external engine is not in what is killed here: its stop command is the only way to it, once. Any other one
+ * ends with its engine. */
+static void
+kill_through_command(struct engine *e)
+{
+	uint64_t bound = e->hurried ? KILL_HURRY_MS : KILL_COMMAND_MS;
+
+	if (!e->m->external || e->m->cmd_stop == NULL || e->cmdstop.ran)
+		engine_cmdstop_kill(e);
+	else
+		engine_cmdstop_run(e, e->m->unload_timeout < bound ? e->m->unload_timeout : bound);
 }
 
 void
@@ -84,6 +117,7 @@ engine_kill_everything(struct engine *e)
 	}
 	n = survivors(e, pids, ENGINE_MAX_PIDS);
 	kill_pids(e, pids, n);
+	kill_through_command(e);
 	if (e->kill_since == 0) {
 		e->kill_since = clock_ms();
 		e->gone_wait = GONE_FIRST_MS;
@@ -95,12 +129,8 @@ engine_kill_everything(struct engine *e)
 static void
 nothing_left(struct engine *e)
 {
-	char line[32];
-	int n = snprintf(line, sizeof(line), "-%ld\n", (long)e->pgid);
-
 	timer_stop(&e->gone);
-	if (e->env->guard_fd >= 0 && write(e->env->guard_fd, line, (size_t)n) < 0)
-		log_debug("engine", e->id, "the guard did not hear of it: %s", strerror(errno));
+	engine_env_tell_guard(e->env, '-', e->pgid);
 	e->pgid = 0;
 	e->kill_since = e->gone_wait = 0;
 	if (e->info.quarantined)
@@ -130,8 +160,9 @@ engine_watch_gone(struct engine *e)
 		return;
 	n = survivors(e, pids, ENGINE_MAX_PIDS);
 	if (e->pid == 0 && n == 0) {
-		nothing_left(e);
-		return;
+		if (e->cmdstop.pid == 0)
+			nothing_left(e);
+		return;	/* or the end of the stop command will be told */
 	}
 	if (e->kill_since != 0) {
 		if (!e->info.quarantined && clock_ms() - e->kill_since >= UNKILLABLE_MS)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC
  * A tiny HTTP server with bad habits. Words: port=N delay=MS exit=N say=TEXT err=TEXT check=STATUS canary=STATUS chat
- * turn=N ignore-term fork fork-setsid hold close-output flood=LINES long=BYTES part=TEXT inspect no-serve */
+ * turn=N ignore-term fork fork-setsid hold close-output flood=LINES long=BYTES part=TEXT inspect no-serve hang=COMPLETIONS
+ * refuse=STATUS burn repeat=TEXT shout=TEXT */
 #include "engine_child.h"
 
 #include <arpa/inet.h>
@@ -19,6 +20,9 @@
 
 static int check_status = 200, canary_status = 200;
 static int chat_only, turn = -1;	/* good health answers left; <0: no end */
+static int good = -1;			/* completions that are answered; <0: all */
+static int refusal;			/* of completions, without a word of threads */
+static const char *shout;		/* written when a completion comes */
 
 static void
 show(const char *path, const char *key)
@@ -77,6 +81,30 @@ helper(int setsid_too, int hold)
 		pause();
 }
 
+/* Works for ever, or speaks for ever. */
+static void
+companion(const char *text)
+{
+	if (fork() != 0)
+		return;
+	while (text == NULL)
+		getpid();
+	for (;;) {
+		printf("%s\n", text);
+		fflush(stdout);
+		poll(NULL, 0, 100);
+	}
+}
+
+/* Keeps the connection in a process of its own, which does nothing. */
+static void
+never_answer(void)
+{
+	if (fork() == 0)
+		for (;;)
+			pause();
+}
+
 static void
 answer(int fd, int status, const char *body)
 {
@@ -105,10 +133,19 @@ serve_one(int fd)
 		if (end != NULL && (strncmp(in, "GET", 3) == 0 || strchr(end + 4, '}') != NULL))
 			break;
 	}
+	if (shout != NULL && strncmp(in, "POST ", 5) == 0) {
+		printf("%s\n", shout);
+		fflush(stdout);
+	}
 	if (strncmp(in, "GET /health ", 12) == 0) {
 		answer(fd, turn == 0 ? 503 : check_status, "{}");
 		turn -= turn > 0;
+	} else if (strncmp(in, "POST ", 5) == 0 && good == 0) {
+		never_answer();
+	} else if (strncmp(in, "POST ", 5) == 0 && refusal != 0) {
+		answer(fd, refusal, "{}");
 	} else if (strncmp(in, "POST /v1/completions ", 21) == 0) {
+		good -= good > 0;
 		answer(fd, chat_only ? 404 : canary_status, chat_only ? "no" : "{\"error\": \"generation thread died\"}");
 	} else if (strncmp(in, "POST /v1/chat/completions ", 26) == 0) {
 		answer(fd, chat_only ? 200 : 404, "{}");
@@ -187,6 +224,16 @@ word(const char *w, int *port, int *serving)
 			putchar('x');
 		putchar('\n');
 		fflush(stdout);
+	} else if (strncmp(w, "hang=", 5) == 0) {
+		good = n;
+	} else if (strncmp(w, "refuse=", 7) == 0) {
+		refusal = n;
+	} else if (strcmp(w, "burn") == 0) {
+		companion(NULL);
+	} else if (strncmp(w, "repeat=", 7) == 0) {
+		companion(v);
+	} else if (strncmp(w, "shout=", 6) == 0) {
+		shout = v;
 	} else if (strcmp(w, "inspect") == 0) {
 		inspect();
 	} else if (strcmp(w, "no-serve") == 0) {

@@ -138,6 +138,22 @@ test_crashes(void **state)
 	assert_int_equal(st.to, ENGINE_STARTING);
 }
 
+/* A look at what is not running may say that it has failed; it never ends or starts anything. */
+static void
+test_unfit(void **state)
+{
+	(void)state;
+	for (int s = 0; s < ENGINE_NSTATES; s++)
+		for (unsigned ctx = 0; ctx <= CTX_ALL; ctx++) {
+			struct engine_step st = engine_fsm(s, IN_UNFIT, ctx);
+
+			if (!possible(s, ctx))
+				continue;
+			assert_int_equal(st.actions, 0);
+			assert_int_equal(st.to, s == ENGINE_STOPPED ? ENGINE_FAILED : s);
+		}
+}
+
 /* A world of one slot: at most one child, dying when signalled or by itself. */
 static void
 test_random_walk(void **state)
@@ -195,6 +211,7 @@ main(void)
 		cmocka_unit_test(test_total), cmocka_unit_test(test_no_signal_without_child),
 		cmocka_unit_test(test_never_two_children), cmocka_unit_test(test_child_never_forgotten),
 		cmocka_unit_test(test_stop_always_ends), cmocka_unit_test(test_crashes),
+		cmocka_unit_test(test_unfit),
 		cmocka_unit_test(test_random_walk),
 	};
 

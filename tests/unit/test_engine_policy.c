@@ -57,6 +57,69 @@ test_alive(void **state)
 	assert_true(policy_alive(&a, &b, 500));
 }
 
+/* One line each: what is known, and what follows. */
+static void
+test_stall(void **state)
+{
+#define ALL .timeout = 120000, .every = 15000, .inflight = 1, .trusted = true
+	static const struct {
+		struct policy_quiet q;
+		enum policy_stall want;
+	} table[] = {
+		/* before the witness */
+		{{ALL, .silent = 119999, .idle = 119999}, STALL_FINE},
+		{{ALL, .silent = 120000, .idle = 105000}, STALL_ASK},
+		{{ALL, .silent = 120000, .idle = 104999}, STALL_FINE},
+		{{ALL, .silent = 1200000, .idle = 0}, STALL_FINE},	/* a long prefill at work */
+		{{ALL, .silent = 120000, .idle = 0, .blind = true}, STALL_ASK},
+		{{ALL, .silent = 119999, .idle = 0, .blind = true}, STALL_FINE},
+		{{.timeout = 120000, .every = 15000, .silent = 500000, .idle = 500000}, STALL_FINE},	/* nothing in flight */
+		{{.timeout = 120000, .every = 15000, .suspected = true}, STALL_ASK},
+		{{.timeout = 1000, .every = 1000, .inflight = 1, .silent = 1000, .idle = 0}, STALL_FINE},	/* not looked at yet */
+		{{.timeout = 1000, .every = 1000, .inflight = 1, .silent = 1000, .idle = 1}, STALL_ASK},
+		/* never */
+		{{.every = 1000, .inflight = 1, .silent = 9000000, .idle = 9000000, .suspected = true}, STALL_FINE},
+		{{.every = 1000, .inflight = 1, .canary = CANARY_LATE, .asked = 90000, .trusted = true}, STALL_FINE},
+		/* after it */
+		{{ALL, .canary = CANARY_ANSWERED, .asked = 10}, STALL_ANEW},
+		{{ALL, .canary = CANARY_LATE, .asked = 30000}, STALL_WEDGED},
+		{{ALL, .canary = CANARY_LATE, .asked = 30000, .busy = true}, STALL_ANEW},
+		{{ALL, .canary = CANARY_LATE, .asked = 30000, .busy = true, .blind = true}, STALL_WEDGED},
+		{{ALL, .canary = CANARY_LATE, .asked = 30000, .worked = true}, STALL_ANEW},
+		{{ALL, .canary = CANARY_LATE, .asked = 30000, .worked = true, .blind = true}, STALL_ANEW},
+		{{ALL, .canary = CANARY_FAILED, .asked = 999}, STALL_ASK},
+		{{ALL, .canary = CANARY_FAILED, .asked = 1000}, STALL_WEDGED},
+		{{ALL, .canary = CANARY_FAILED, .asked = 1000, .busy = true}, STALL_ANEW},
+		{{.timeout = 120000, .canary = CANARY_FAILED, .asked = 1000}, STALL_ANEW},	/* not trusted */
+		{{.timeout = 120000, .canary = CANARY_LATE, .asked = 30000}, STALL_ANEW},
+	};
+	struct conf_model m = {.stall_timeout = 120000};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(table); i++)
+		if (policy_stall(&table[i].q) != table[i].want)
+			fail_msg("line %zu: %d", i, (int)policy_stall(&table[i].q));
+	assert_int_equal(policy_stall_every(120000), 15000);
+	assert_int_equal(policy_stall_every(40000), 5000);
+	assert_int_equal(policy_stall_every(1000), 1000);
+	assert_int_equal(policy_canary_limit(&m), 30000);
+	m.external = true;
+	assert_int_equal(policy_canary_limit(&m), 120000);
+	m.stall_timeout = 20;
+	assert_int_equal(policy_canary_limit(&m), 1000);
+}
+
+static void
+test_own_lines(void **state)
+{
+	(void)state;
+	assert_true(policy_own_line("INFO: 127.0.0.1:5 - \"GET /health HTTP/1.1\" 200 OK", "/health"));
+	assert_true(policy_own_line("GET /x then GET /v1/models?limit=1", "/v1/models"));
+	assert_false(policy_own_line("127.0.0.1 - \"GET /healthy HTTP/1.1\" 200", "/health"));
+	assert_false(policy_own_line("127.0.0.1 - \"POST /v1/completions HTTP/1.1\" 200", "/health"));
+	assert_false(policy_own_line("GET /health", NULL));
+}
+
 static struct policy_verdict
 judge(struct policy_end e)
 {
@@ -214,6 +277,72 @@ test_patterns(void **state)
 	assert_int_equal(policy_permanent_reason("RepositoryNotFoundError"), REASON_MODEL_MISSING);
 }
 
+/* Words after which an engine that lives is as good as dead, as the real ones write them; and what clients may have written
+ * into the same logs. */
+static void
+test_fatal_lines(void **state)
+{
+	static const struct {
+		const char *kind, *line;
+		bool fatal;
+	} lines[] = {
+		{"mlx_lm", "Exception in thread Thread-1 (_generate):", true},
+		{"mlx_lm", "Exception in thread Thread-1:", true},
+		{"mlx_lm", "2026-01-01 10:00:00,000 - ERROR - mlx_lm.server generation thread died: x", true},
+		{"mlx_lm", "ERROR - mlx_lm.server generation thread died: x", true},
+		{"mlx_lm", "libc++abi: terminating due to uncaught exception of type std::runtime_error: [METAL] Command buffer "
+		    "execution failed: Caused GPU Timeout Error (00000002:kIOGPUCommandBufferCallbackErrorTimeout)", true},
+		{"mlx_lm", "RuntimeError: [METAL] Command buffer execution failed: Insufficient Memory", true},
+		{"mlx_lm", "OSError: [Errno 48] Address already in use", true},
+		{"mlx_lm", "\t\"prompt\": \"ERROR - generation thread died\"", false},
+		{"mlx_lm", "\t\"content\": \"Exception in thread Thread-1 (_generate):\"", false},
+		{"mlx_lm", "Exception in thread Thread-3 (tqdm_monitor):", false},
+		{"mlx_lm", "Exception occurred during processing of request from ('127.0.0.1', 5)", false},
+		{"llama-server", "CUDA error: out of memory", true},
+		{"llama-server", "0.12.345.678 E CUDA error: an illegal memory access was encountered", true},
+		{"llama-server", "/src/ggml/src/ggml-cuda/ggml-cuda.cu:88: CUDA error", true},
+		{"llama-server", "/src/ggml/src/ggml.c:1234: GGML_ASSERT(n_dims == 4) failed", true},
+		{"llama-server", "0.12.345.678 D srv  log_server_r: request: {\"prompt\":\"CUDA error: x\"}", false},
+		{"llama-server", "0.12.345.678 I srv  cancel task, id_task = 12", false},
+		{"vllm", "vllm.v1.engine.exceptions.EngineDeadError: EngineCore encountered an issue.", true},
+		{"vllm", "(APIServer pid=7) ERROR 11-27 10:00:00 [async_llm.py:480] vllm.v1.engine.exceptions.EngineDeadError: x",
+		    true},
+		{"vllm", "(EngineCore_0 pid=9) ERROR 11-27 10:00:00 [core.py:710] EngineCore encountered a fatal error.", true},
+		{"vllm", "ERROR 11-27 10:00:00 [core.py:710] RuntimeError: CUDA error: device-side assert triggered", true},
+		{"vllm", "INFO 11-27 10:00:00 [logger.py:43] Received request cmpl-1: prompt: 'EngineDeadError: CUDA error: '", false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(lines); i++) {
+		struct policy_patterns *p = policy_patterns_new(conf_kind_find(lines[i].kind)->fatal);
+
+		if ((policy_match(p, lines[i].line) >= 0) != lines[i].fatal)
+			fail_msg("%s: %s", lines[i].kind, lines[i].line);
+		policy_patterns_free(&p);
+	}
+}
+
+static void
+test_work_lines(void **state)
+{
+	static const char *const still = "INFO 11-27 10:00:00 Engine 000: Avg prompt throughput: 0.0 tokens/s, Avg generation "
+		"throughput: 0.0 tokens/s, Running: 1 reqs, Waiting: 0 reqs";
+	struct policy_patterns *mlx = policy_patterns_new(conf_kind_find("mlx_lm")->work);
+	struct policy_patterns *llama = policy_patterns_new(conf_kind_find("llama-server")->work);
+	struct policy_patterns *vllm = policy_patterns_new(conf_kind_find("vllm")->still);
+
+	(void)state;
+	assert_int_equal(policy_match(mlx, "2026-01-01 10:00:00,123 - INFO - Prompt processing progress: 2048/8192"), 0);
+	assert_true(policy_match(llama, "slot update_slots: id  0 | task 12 | prompt processing, n_tokens = 4096, progress = 0.42, "
+	    "t = 3.2 s / 1280 tokens per second") >= 0);
+	assert_int_equal(policy_match(llama, "slot launch_slot_: id  0 | task 12 | processing task"), -1);
+	assert_int_equal(policy_match(vllm, still), 0);
+	assert_int_equal(policy_match(vllm, "Avg prompt throughput: 3.0 tokens/s, Avg generation throughput: 0.0 tokens/s"), -1);
+	policy_patterns_free(&mlx);
+	policy_patterns_free(&llama);
+	policy_patterns_free(&vllm);
+}
+
 static void
 test_missing_model(void **state)
 {
@@ -230,8 +359,11 @@ test_missing_model(void **state)
 	m.model = NULL;
 	m.argv = argv;
 	assert_streq(policy_missing_model(&m), gone);
+	assert_null(policy_model_path(&m));
 	m.external = true;
 	assert_null(policy_missing_model(&m));
+	m.model = here;
+	assert_streq(policy_model_path(&m), here);
 }
 
 static void
@@ -252,7 +384,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_times), cmocka_unit_test(test_alive), cmocka_unit_test(test_judge),
+		cmocka_unit_test(test_times), cmocka_unit_test(test_alive), cmocka_unit_test(test_stall),
+		cmocka_unit_test(test_own_lines), cmocka_unit_test(test_fatal_lines), cmocka_unit_test(test_work_lines),
+		cmocka_unit_test(test_judge),
 		cmocka_unit_test(test_levels), cmocka_unit_test(test_literals), cmocka_unit_test(test_causes),
 		cmocka_unit_test(test_patterns), cmocka_unit_test(test_missing_model), cmocka_unit_test(test_median),
 	};
