@@ -96,7 +96,7 @@ look_at_use(struct engine *e)
 
 	if (e->m->external || !engine_use_update(e))
 		return;
-	if (w->use_at == 0 || policy_alive(&w->use, &e->use, now - w->use_at))
+	if (w->use_at == 0 || policy_works(&w->use, &e->use, now - w->use_at))
 		w->idle_since = now;
 	w->use = e->use;
 	w->use_at = now;
@@ -135,7 +135,7 @@ gather(struct engine *e, int canary, struct policy_quiet *q)
 	if (!w->asked_use_known || !engine_use_update(e))
 		q->blind = true;
 	else
-		q->busy = policy_alive(&w->asked_use, &e->use, q->asked);
+		q->busy = policy_works(&w->asked_use, &e->use, q->asked);
 }
 
 /* Verdicts ---------------------------------------------------------------------------------------------------------- */
@@ -189,11 +189,8 @@ engine_wedge_heard(struct engine *e, int canary, const char *what)
 		w->completes = w->completes || (what == NULL && engine_wedge_completes(e));
 		e->progress_at = clock_ms();
 	} else {
-		log_info("engine", e->id, "%s %s, but %s", witness(e), what,
-		    q.worked || q.busy ? "it is at work" : "it may be one that completes nothing");
-		/* Else it would be asked again at once. */
-		if (!q.worked)
-			e->progress_at = clock_ms();
+		log_info("engine", e->id, "%s %s, %s", witness(e), what, q.worked || q.busy ? "but it is at work" :
+		    q.inflight > 0 ? "as its requests" : "but it may be one that completes nothing");
 	}
 	calm_down(e);
 	w->cleared_at = clock_ms();

@@ -4,6 +4,7 @@ INTEGRATION = \
 	tests/integration/conftest_base.py \
 	tests/integration/lib/__init__.py \
 	tests/integration/lib/capture.py \
+	tests/integration/lib/docker.py \
 	tests/integration/lib/http.py \
 	tests/integration/lib/mai.py \
 	tests/integration/lib/proc.py \
@@ -12,6 +13,7 @@ INTEGRATION = \
 	tests/integration/test_backoff.py \
 	tests/integration/test_cli.py \
 	tests/integration/test_client_gone.py \
+	tests/integration/test_cmdstop.py \
 	tests/integration/test_config.py \
 	tests/integration/test_daemon.py \
 	tests/integration/test_ends.py \
@@ -27,7 +29,8 @@ INTEGRATION = \
 	tests/integration/test_security.py \
 	tests/integration/test_seed_api.py \
 	tests/integration/test_swap.py \
-	tests/integration/test_transducer.py
+	tests/integration/test_transducer.py \
+	tests/integration/test_wedge.py
 
 EXTRA_DIST += $(INTEGRATION) tests/requirements.txt tests/setup-venv tests/run-pytest
 
