@@ -152,6 +152,7 @@ condemn(struct engine *e, const struct policy_quiet *q, const char *what)
 	struct policy_verdict v = {.kind = VERDICT_CRASH, .reason = REASON_WEDGED};
 	struct engine_wedge *w = &e->wedge;
 	char t[32], cause[400];
+
 	if (w->state == WEDGE_STALLED) {
 		text_duration(t, sizeof(t), q->silent, true);
 		snprintf(v.text, sizeof(v.text), q->blind ? "hung: no byte and no prompt progress for %s" :
@@ -216,6 +217,9 @@ engine_wedge_asking(struct engine *e, bool anew)
 
 	if (w->asked_at != 0 && !anew)
 		return;
+	if (w->state == WEDGE_STALLED)
+		log_info("engine", e->id, "%s for %llu ms: is it alive?", w->seen,
+		    (unsigned long long)(clock_ms() - e->progress_at));
 	w->asked_at = clock_ms();
 	w->asked_use_known = !e->m->external && engine_use_update(e);
 	w->asked_use = e->use;
@@ -242,7 +246,7 @@ engine_wedge_resumed(struct engine *e, uint64_t expected)
 {
 	struct engine_wedge *w = &e->wedge;
 	uint64_t asleep = suspended_ms();
-	bool gap = engine_overslept(expected) || asleep > w->asleep + GAP_MS;
+	bool gap = engine_overslept(expected) || asleep > w->asleep + GAP_MS, asking = w->asked_at != 0;
 
 	w->asleep = asleep;
 	if (!gap)
@@ -252,6 +256,8 @@ engine_wedge_resumed(struct engine *e, uint64_t expected)
 	e->progress_at = clock_ms();
 	w->cleared_at = 0;
 	engine_wedge_suspect(e, "it was suspended");
+	if (asking)
+		engine_wedge_asking(e, true);
 }
 
 static void

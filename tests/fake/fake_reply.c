@@ -346,6 +346,16 @@ read_switches(struct fake_conn *c)
 	fake_header(&c->a, text);
 }
 
+/* One of the supervisor's own. */
+static bool
+is_canary(const struct fake_conn *c)
+{
+	size_t len;
+	const char *v = fake_head(c, "User-Agent", &len);
+
+	return v != NULL && len == 3 && strncmp(v, "mai", 3) == 0;
+}
+
 void
 fake_answer(struct fake_conn *c, uint64_t now)
 {
@@ -362,8 +372,8 @@ fake_answer(struct fake_conn *c, uint64_t now)
 		fake_stats.requests++;
 	if (c->completion) {
 		fake_stats.completions++;
-		fake_record("request", "\"path\":\"%s\",\"body\":%zu,\"reused\":%s", c->path, c->body_len,
-		    c->served > 0 ? "true" : "false");
+		fake_record(is_canary(c) ? "canary" : "request", "\"path\":\"%s\",\"body\":%zu,\"reused\":%s", c->path,
+		    c->body_len, c->served > 0 ? "true" : "false");
 	}
 	if (fake.drop_reused && c->served > 0 && c->completion) {
 		c->after = 'c';
