@@ -265,3 +265,13 @@ def test_a_request_of_http_alone_is_no_proof(mai):
     wait(lambda: mai.stats("m")["in_progress"] == 1, 5, "the request")
     assert http.call(port, "GET", "/health").status == 200
     assert later.result(30).status == 200 and wedged(mai)
+
+
+def test_a_process_that_is_stopped_is_hung(mai):
+    """Its port takes connections, and nothing else happens; even its health check is silent."""
+    mai.config({"m": mai.engine("m", backoff=0.05, stallTimeout=1)})
+    pid = mai.start_all()["pid"]
+    os.kill(pid, signal.SIGSTOP)
+    r = mai.chat("m", timeout=40)
+    assert r.status == 200, r
+    assert mai.status()["pid"] != pid and wedged(mai)["requests_lost"] == 1
