@@ -117,7 +117,8 @@ void engine_set_inflight(struct engine *e, int n);
 /* Bytes of an answer came, or a sign that a prompt is being worked on: an engine with requests in flight is not stalled.
  * Cheap: called for each read. */
 void engine_progress(struct engine *e);
-/* The proxy saw a sign that generation may be dead (connection refused, empty answer): a check is made soon. */
+/* The proxy saw a sign that generation may be dead (connection refused, empty answer): a check is made soon, and a test
+ * completion. */
 void engine_suspect(struct engine *e);
 
 const struct engine_info *engine_info(struct engine *e);

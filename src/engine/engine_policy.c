@@ -53,12 +53,18 @@ policy_deadline_in(const struct conf_model *m, uint64_t elapsed, uint64_t quiet_
 	return m->external ? limit : left(m->health_check_timeout, quiet_ms, limit);
 }
 
-/* An engine that hangs still answers our probes: a few ms of CPU each, next to no memory. */
+/* An engine that hangs still answers our probes: a few ms of CPU each. */
+bool
+policy_works(const struct policy_use *before, const struct policy_use *now, uint64_t ms)
+{
+	return now->cpu_ms > before->cpu_ms + ms / 20 + 10 || now->read_bytes > before->read_bytes + (256u << 10);
+}
+
+/* And next to no memory. */
 bool
 policy_alive(const struct policy_use *before, const struct policy_use *now, uint64_t ms)
 {
-	return now->cpu_ms > before->cpu_ms + ms / 20 + 10 || now->rss > before->rss + (1u << 20) ||
-	    now->read_bytes > before->read_bytes + (256u << 10);
+	return policy_works(before, now, ms) || now->rss > before->rss + (1u << 20);
 }
 
 #define STALL_EVERY_MIN 1000
@@ -109,6 +115,9 @@ policy_stall(const struct policy_quiet *q)
 	}
 	/* It stood behind real work. */
 	if (q->worked || (q->busy && !q->blind))
+		return STALL_ANEW;
+	/* Requests in flight are the better first witness: their own silence is judged in its own time. */
+	if (q->suspected && q->inflight > 0)
 		return STALL_ANEW;
 	if (q->canary == CANARY_FAILED && q->asked < CONFIRM_MS)
 		return STALL_ASK;

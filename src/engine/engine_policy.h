@@ -25,6 +25,8 @@ struct policy_use {
 	uint64_t rss, cpu_ms, read_bytes;
 };
 /* Whether two samples that lie ms apart show work (more than what answering our own probes takes). */
+bool policy_works(const struct policy_use *before, const struct policy_use *now, uint64_t ms);
+/* Or growth, as while it loads. */
 bool policy_alive(const struct policy_use *before, const struct policy_use *now, uint64_t ms);
 
 /* What is known of an engine that serves and gives nothing. Times in ms. */

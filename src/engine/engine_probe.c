@@ -110,7 +110,7 @@ look_missed(struct engine *e, const char *why)
 	if (++p->misses == WATCH_MISSES)
 		log_warn("engine", e->id, "the health check failed %d times: %s%s", WATCH_MISSES, why,
 		    e->inflight == 0 ? ", nothing in flight" : "");
-	if (p->misses >= WATCH_MISSES && e->inflight == 0) {
+	if (p->misses % WATCH_MISSES == 0 && e->inflight == 0) {
 		char seen[96];
 
 		snprintf(seen, sizeof(seen), "the health check failed %d times (%s)", p->misses, why);
@@ -250,9 +250,12 @@ canary_answered(struct engine *e)
 	const char *text = strbuf_str(&p->answer);
 	char line[300];
 
+	/* mlx says 404 of a dead thread; but also of a model name that it does not know. */
+	bool dead = is_mlx(e) && p->status == 404 && strstr(text, "\"error\"") != NULL &&
+	    (!engine_serving(e) || e->wedge.completes);
+
 	snprintf(line, sizeof(line), "a test completion was answered %d: %.200s", p->status, text);
-	if (p->status != 200 &&
-	    (strstr(text, "thread died") != NULL || (is_mlx(e) && p->status == 404 && strstr(text, "\"error\"") != NULL)))
+	if (p->status != 200 && (dead || strstr(text, "thread died") != NULL))
 		engine_output_trip(e, line);
 	else if (engine_serving(e))
 		canary_spoke(e, line + strlen("a test completion "));

@@ -96,7 +96,7 @@ look_at_use(struct engine *e)
 
 	if (e->m->external || !engine_use_update(e))
 		return;
-	if (w->use_at == 0 || policy_alive(&w->use, &e->use, now - w->use_at))
+	if (w->use_at == 0 || policy_works(&w->use, &e->use, now - w->use_at))
 		w->idle_since = now;
 	w->use = e->use;
 	w->use_at = now;
@@ -135,7 +135,7 @@ gather(struct engine *e, int canary, struct policy_quiet *q)
 	if (!w->asked_use_known || !engine_use_update(e))
 		q->blind = true;
 	else
-		q->busy = policy_alive(&w->asked_use, &e->use, q->asked);
+		q->busy = policy_works(&w->asked_use, &e->use, q->asked);
 }
 
 /* Verdicts ---------------------------------------------------------------------------------------------------------- */
@@ -152,6 +152,7 @@ condemn(struct engine *e, const struct policy_quiet *q, const char *what)
 	struct policy_verdict v = {.kind = VERDICT_CRASH, .reason = REASON_WEDGED};
 	struct engine_wedge *w = &e->wedge;
 	char t[32], cause[400];
+
 	if (w->state == WEDGE_STALLED) {
 		text_duration(t, sizeof(t), q->silent, true);
 		snprintf(v.text, sizeof(v.text), q->blind ? "hung: no byte and no prompt progress for %s" :
@@ -189,11 +190,8 @@ engine_wedge_heard(struct engine *e, int canary, const char *what)
 		w->completes = w->completes || (what == NULL && engine_wedge_completes(e));
 		e->progress_at = clock_ms();
 	} else {
-		log_info("engine", e->id, "%s %s, but %s", witness(e), what,
-		    q.worked || q.busy ? "it is at work" : "it may be one that completes nothing");
-		/* Else it would be asked again at once. */
-		if (!q.worked)
-			e->progress_at = clock_ms();
+		log_info("engine", e->id, "%s %s, %s", witness(e), what, q.worked || q.busy ? "but it is at work" :
+		    q.inflight > 0 ? "as its requests" : "but it may be one that completes nothing");
 	}
 	calm_down(e);
 	w->cleared_at = clock_ms();
@@ -219,6 +217,9 @@ engine_wedge_asking(struct engine *e, bool anew)
 
 	if (w->asked_at != 0 && !anew)
 		return;
+	if (w->state == WEDGE_STALLED)
+		log_info("engine", e->id, "%s for %llu ms: is it alive?", w->seen,
+		    (unsigned long long)(clock_ms() - e->progress_at));
 	w->asked_at = clock_ms();
 	w->asked_use_known = !e->m->external && engine_use_update(e);
 	w->asked_use = e->use;
@@ -245,7 +246,7 @@ engine_wedge_resumed(struct engine *e, uint64_t expected)
 {
 	struct engine_wedge *w = &e->wedge;
 	uint64_t asleep = suspended_ms();
-	bool gap = engine_overslept(expected) || asleep > w->asleep + GAP_MS;
+	bool gap = engine_overslept(expected) || asleep > w->asleep + GAP_MS, asking = w->asked_at != 0;
 
 	w->asleep = asleep;
 	if (!gap)
@@ -255,6 +256,8 @@ engine_wedge_resumed(struct engine *e, uint64_t expected)
 	e->progress_at = clock_ms();
 	w->cleared_at = 0;
 	engine_wedge_suspect(e, "it was suspended");
+	if (asking)
+		engine_wedge_asking(e, true);
 }
 
 static void

@@ -51,8 +51,8 @@ struct fake_opts {
 	long keepalive_close_after, good_after, write_buffer;
 	long health_before_ready, zombie, ignore_term, term_default, fork, fork_setsid, close_stdout, cr_progress;
 	long never_ready, mute, print_fds, print_signals, print_env, print_tty, port_in_use_hang, stdin_check;
-	long wait_clients_on_term, end_streams_on_term, drop_reused, check_model, own_name,
-	    health_fail_after;
+	long wait_clients_on_term, end_streams_on_term, drop_reused, check_model, own_name, health_fail_after;
+	long wedge_after, thread_dies, busy, serial;
 	const char *signal_name, *spew, *model, *model_m, *model_name, *record, *state, *host;
 };
 
@@ -75,6 +75,8 @@ const char *fake_model(void);
 
 /* fake_life.c */
 void fake_signals(void);		/* fake_engine.c: handlers; after the inherited ones were printed */
+#define FAKE_NEVER UINT64_MAX
+void fake_thread_died(void);		/* the words of an engine whose generation thread died */
 uint64_t fake_now(void);		/* ms of CLOCK_MONOTONIC */
 void fake_record(const char *event, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void fake_birth(void);			/* prints, forks, spews as asked */
@@ -122,6 +124,8 @@ struct fake_conn {
 };
 void fake_serve(void) __attribute__((noreturn));
 int fake_in_progress(void);		/* completions not yet answered in full */
+int fake_hanging(void);			/* that will never be answered */
+bool fake_turn(const struct fake_conn *c);	/* no earlier completion is in progress */
 
 /* fake_request.c: 1 a whole request is in, 0 more is needed, -1 not HTTP */
 int fake_parse(struct fake_conn *c);

@@ -30,6 +30,25 @@ fake_in_progress(void)
 	return n;
 }
 
+int
+fake_hanging(void)
+{
+	int n = 0;
+
+	for (struct fake_conn *c = conns; c != NULL; c = c->next)
+		n += c->completion && c->phase == CONN_WAIT && c->due == FAKE_NEVER;
+	return n;
+}
+
+bool
+fake_turn(const struct fake_conn *c)
+{
+	for (struct fake_conn *o = conns; o != NULL && o != c; o = o->next)
+		if (o->completion && o->phase != CONN_READ && o->phase != CONN_DEAD)
+			return false;
+	return true;
+}
+
 static void
 cannot_bind(void)
 {
@@ -270,6 +289,8 @@ patience(uint64_t now)
 		    c->idle_since + (uint64_t)fake.keepalive_close_after < at)
 			at = c->idle_since + (uint64_t)fake.keepalive_close_after;
 	}
+	if (fake.busy && fake_hanging() > 0)
+		return 0;
 	if (at == UINT64_MAX)
 		return -1;
 	return at > now ? (int)(at - now) : 0;

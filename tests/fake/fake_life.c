@@ -128,6 +128,14 @@ say(const char *fmt, ...)
 	out(2, tmp, (size_t)n < sizeof(tmp) ? (size_t)n : sizeof(tmp) - 1);
 }
 
+void
+fake_thread_died(void)
+{
+	say("Exception in thread Thread-1 (_generate):\nTraceback (most recent call last):\n"
+	    "  File \"server.py\", line 1, in _generate\n"
+	    "RuntimeError: [metal::malloc] Resource limit (499000) exceeded.\n");
+}
+
 /* \n \r \t \e \xHH and \\ of --spew. */
 static void
 spew(const char *text)

@@ -53,7 +53,8 @@ static const struct opt process_opts[] = {
 	O("print-tty", FLAG, print_tty), O("port-in-use-hang", FLAG, port_in_use_hang),
 	O("stdin-check", FLAG, stdin_check), O("wait-clients-on-term", FLAG, wait_clients_on_term),
 	O("end-streams-on-term", FLAG, end_streams_on_term), O("drop-reused", FLAG, drop_reused),
-	O("check-model", FLAG, check_model), O("own-name", FLAG, own_name),
+	O("check-model", FLAG, check_model), O("own-name", FLAG, own_name), O("wedge-after", NUM, wedge_after),
+	O("thread-dies", NUM, thread_dies), O("busy", FLAG, busy), O("serial", FLAG, serial),
 	O("health-fail-after", NUM, health_fail_after), O("signal", TEXT, signal_name), O("spew", TEXT, spew),
 	O("model", TEXT, model), O("m", TEXT, model_m), O("model-name", TEXT, model_name), O("record", TEXT, record),
 	O("state", TEXT, state),
@@ -137,7 +138,7 @@ fake_defaults(void)
 	fake.answer.cut_after_bytes = fake.answer.reset_after_bytes = fake.answer.body_bytes = -1;
 	fake.answer.error_event = -1;
 	fake.answer.status = 200;
-	fake.exit_after = fake.good_after = fake.health_fail_after = -1;
+	fake.exit_after = fake.good_after = fake.health_fail_after = fake.wedge_after = -1;
 	fake.port = 8080;
 	fake.host = "127.0.0.1";
 }

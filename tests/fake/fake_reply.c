@@ -7,7 +7,8 @@
 
 #include "fake.h"
 
-#define NEVER UINT64_MAX
+#define NEVER FAKE_NEVER
+#define TURN_WAIT 20
 #define HIGH_WATER (256 * 1024)
 
 static void
@@ -279,6 +280,12 @@ plain_more(struct fake_conn *c)
 	}
 }
 
+static bool
+thread_dead(void)
+{
+	return fake.thread_dies > 0 && fake_stats.completions >= (unsigned long)fake.thread_dies;
+}
+
 static void
 complete(struct fake_conn *c, uint64_t now)
 {
@@ -286,7 +293,7 @@ complete(struct fake_conn *c, uint64_t now)
 		fake_die();
 	if (fake_upgrade(c))
 		return;
-	if (fake.zombie) {
+	if (fake.zombie || thread_dead()) {
 		reply(c, 404, "{\"error\": \"generation thread died\"}");
 	} else if (c->a.refuse) {
 		c->after = 'c';
@@ -332,7 +339,7 @@ begin(struct fake_conn *c, uint64_t now)
 		reply(c, 200, "{}");
 	} else if (is_path(c, "/health") || is_path(c, "/v1/health")) {
 		fake_stats.health++;
-		if (fake.zombie || (fake.health_fail_after >= 0 &&
+		if (fake.zombie || thread_dead() || (fake.health_fail_after >= 0 &&
 		    now > fake_born + (uint64_t)fake.health_fail_after))
 			reply(c, 503, "{\"status\": \"unavailable\"}");
 		else if (loading && !fake.health_before_ready)
@@ -365,6 +372,16 @@ read_switches(struct fake_conn *c)
 	fake_header(&c->a, text);
 }
 
+/* One of the supervisor's own. */
+static bool
+is_canary(const struct fake_conn *c)
+{
+	size_t len;
+	const char *v = fake_head(c, "User-Agent", &len);
+
+	return v != NULL && len == 3 && strncmp(v, "mai", 3) == 0;
+}
+
 void
 fake_answer(struct fake_conn *c, uint64_t now)
 {
@@ -382,15 +399,19 @@ fake_answer(struct fake_conn *c, uint64_t now)
 		fake_stats.requests++;
 	if (c->completion) {
 		fake_stats.completions++;
-		fake_record("request", "\"method\":\"%s\",\"path\":\"%s\",\"body\":%zu,\"reused\":%s", c->method, c->path,
-		    c->body_len, c->served > 0 ? "true" : "false");
+		fake_record(is_canary(c) ? "canary" : "request", "\"method\":\"%s\",\"path\":\"%s\",\"body\":%zu,\"reused\":%s",
+		    c->method, c->path, c->body_len, c->served > 0 ? "true" : "false");
 	}
 	if (fake.drop_reused && c->served > 0 && c->completion) {
 		c->after = 'c';
 		c->phase = CONN_FLUSH;
 		return;
 	}
-	if (fake.mute || (c->completion && c->a.hang))
+	if (c->completion && thread_dead() && fake_stats.completions == (unsigned long)fake.thread_dies) {
+		fake_thread_died();
+		c->due = NEVER;
+	} else if (fake.mute || (c->completion && (c->a.hang ||
+	    (fake.wedge_after >= 0 && fake_stats.completions > (unsigned long)fake.wedge_after))))
 		c->due = NEVER;
 	else if (c->completion && fake.health_before_ready && !fake.zombie && !fake_ready())
 		c->due = fake.never_ready ? NEVER : fake_born + (uint64_t)fake.ready_after;
@@ -400,6 +421,9 @@ fake_answer(struct fake_conn *c, uint64_t now)
 void
 fake_more(struct fake_conn *c, uint64_t now)
 {
+	if (c->phase == CONN_WAIT && c->due != NEVER && now >= c->due && fake.serial && c->completion && !c->a.refuse &&
+	    !fake_turn(c))
+		c->due = now + TURN_WAIT;
 	if (c->phase == CONN_WAIT && now >= c->due) {
 		if (!c->body_owned)
 			c->body = c->in.data + c->head_len;

@@ -4,6 +4,7 @@ INTEGRATION = \
 	tests/integration/conftest_base.py \
 	tests/integration/lib/__init__.py \
 	tests/integration/lib/capture.py \
+	tests/integration/lib/docker.py \
 	tests/integration/lib/http.py \
 	tests/integration/lib/mai.py \
 	tests/integration/lib/proc.py \
@@ -14,10 +15,11 @@ INTEGRATION = \
 	tests/integration/test_backoff.py \
 	tests/integration/test_cli.py \
 	tests/integration/test_client_gone.py \
+	tests/integration/test_cmdstop.py \
 	tests/integration/test_config.py \
 	tests/integration/test_daemon.py \
-	tests/integration/test_ends.py \
 	tests/integration/test_edges.py \
+	tests/integration/test_ends.py \
 	tests/integration/test_events.py \
 	tests/integration/test_failed_cause.py \
 	tests/integration/test_guard.py \
@@ -34,11 +36,11 @@ INTEGRATION = \
 	tests/integration/test_seed_api.py \
 	tests/integration/test_several.py \
 	tests/integration/test_swap.py \
+	tests/integration/test_tokens.py \
 	tests/integration/test_transducer.py \
 	tests/integration/test_upstream.py \
-	tests/integration/test_websocket.py
-	tests/integration/test_tokens.py \
-	tests/integration/test_transducer.py
+	tests/integration/test_websocket.py \
+	tests/integration/test_wedge.py
 
 EXTRA_DIST += $(INTEGRATION) tests/requirements.txt tests/setup-venv tests/run-pytest
 

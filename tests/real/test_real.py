@@ -215,3 +215,39 @@ def test_keep_alive_of_llama_is_outlived(real):
         wait(lambda: time.monotonic() - start > 5.05, 8, "idle for 5 s", every=0.05)
     assert ask(real, "llama-tiny", max_tokens=1).status == 200
     assert real.status()["restart_attempts"] == 0
+
+
+@pytest.mark.limit(240)
+@pytest.mark.parametrize("name", TINY)
+def test_one_that_hangs_is_replaced_and_its_request_answered(real, name):
+    """Stopped by a signal it is as a wedged one is: alive, its port open, and silent."""
+    real.models = {k: {**v, "stallTimeout": 2} for k, v in real.models.items()}
+    real.config(real.models, drainTimeout=0.5)
+    assert real.verb("reload").returncode == 0
+    load(real, name)
+    pid = real.status()["pid"]
+    os.kill(pid, signal.SIGSTOP)
+    r = real.chat(name, messages=QUESTION, max_tokens=4, timeout=120)
+    assert r.status == 200, r
+    s = real.status()
+    assert s["pid"] != pid and s["last_exit"]["reason"] == "wedged", s
+
+
+@pytest.mark.limit(240)
+@pytest.mark.parametrize("name", TINY)
+def test_a_long_prompt_and_its_canaries_are_left_alone(real, name):
+    """Without a byte for longer than stallTimeout, but at work; after a gap of the core it is asked, and answers."""
+    real.models = {k: {**v, "stallTimeout": 1} for k, v in real.models.items()}
+    real.config(real.models, drainTimeout=0.5)
+    assert real.verb("reload").returncode == 0
+    load(real, name)
+    pid = real.status()["pid"]
+    later = world.Later(ask, real, name, max_tokens=3000)
+    wait(lambda: real.status()["in_flight"] == 1, 30, "in flight")
+    os.kill(real.core, signal.SIGSTOP)
+    time.sleep(4)
+    os.kill(real.core, signal.SIGCONT)
+    wait(lambda: "the core did not run for a while" in real.stderr, 20, "the gap was seen")
+    later.join(20)
+    s = real.status()
+    assert s["pid"] == pid and not s["last_exit"], s

@@ -14,6 +14,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#ifdef __linux__
+#include <sys/prctl.h>
+#endif
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -22,7 +25,7 @@ static int check_status = 200, canary_status = 200;
 static int chat_only, turn = -1;	/* good health answers left; <0: no end */
 static int good = -1;			/* completions that are answered; <0: all */
 static int refusal;			/* of completions, without a word of threads */
-static const char *shout;		/* written when a completion comes */
+static const char *shout;		/* written when a completion comes, or a while later when it hangs */
 
 static void
 show(const char *path, const char *key)
@@ -81,11 +84,23 @@ helper(int setsid_too, int hold)
 		pause();
 }
 
+/* A process beside the engine's own that ends with it, also when a test is cut short. True in it. */
+static int
+beside(void)
+{
+	if (fork() != 0)
+		return 0;
+#ifdef __linux__
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+#endif
+	return 1;
+}
+
 /* Works for ever, or speaks for ever. */
 static void
 companion(const char *text)
 {
-	if (fork() != 0)
+	if (!beside())
 		return;
 	while (text == NULL)
 		getpid();
@@ -100,9 +115,14 @@ companion(const char *text)
 static void
 never_answer(void)
 {
-	if (fork() == 0)
-		for (;;)
-			pause();
+	if (!beside())
+		return;
+	poll(NULL, 0, 200);
+	if (shout != NULL)
+		printf("%s\n", shout);
+	fflush(stdout);
+	for (;;)
+		pause();
 }
 
 static void
@@ -133,7 +153,7 @@ serve_one(int fd)
 		if (end != NULL && (strncmp(in, "GET", 3) == 0 || strchr(end + 4, '}') != NULL))
 			break;
 	}
-	if (shout != NULL && strncmp(in, "POST ", 5) == 0) {
+	if (shout != NULL && good != 0 && strncmp(in, "POST ", 5) == 0) {
 		printf("%s\n", shout);
 		fflush(stdout);
 	}

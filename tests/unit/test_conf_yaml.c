@@ -126,7 +126,7 @@ test_llama_swap(void **state)
 	assert_int_equal(m->health_check_timeout, 500000);
 	assert_true(warned(c, "'logTimeFormat' is a key of llama-swap"));
 	assert_true(warned(c, "'groups' is not used yet"));
-	assert_true(warned(c, "'cmdStop' is not used yet"));
+	assert_false(warned(c, "'cmdStop'"));
 	assert_true(warned(c, "'hooks' is not used yet"));
 	assert_true(warned(c, "'filters' is not used yet"));
 	assert_true(warned(c, "'includeAliasesInList' is not used yet"));

@@ -47,9 +47,12 @@ test_alive(void **state)
 	assert_false(policy_alive(&a, &b, 500));
 	b.cpu_ms += 200;
 	assert_true(policy_alive(&a, &b, 500));
+	assert_true(policy_works(&a, &b, 500));
 	b = a;
 	b.rss += 2 << 20;
 	assert_true(policy_alive(&a, &b, 500));
+	/* who forks or buffers a request does not work on it */
+	assert_false(policy_works(&a, &b, 500));
 	b = a;
 	b.rss -= 2 << 20;
 	assert_false(policy_alive(&a, &b, 500));
@@ -90,6 +93,8 @@ test_stall(void **state)
 		{{ALL, .canary = CANARY_FAILED, .asked = 999}, STALL_ASK},
 		{{ALL, .canary = CANARY_FAILED, .asked = 1000}, STALL_WEDGED},
 		{{ALL, .canary = CANARY_FAILED, .asked = 1000, .busy = true}, STALL_ANEW},
+		{{ALL, .suspected = true, .canary = CANARY_LATE, .asked = 30000}, STALL_ANEW},	/* the stall is judged by itself */
+		{{.timeout = 120000, .suspected = true, .canary = CANARY_LATE, .asked = 30000, .trusted = true}, STALL_WEDGED},
 		{{.timeout = 120000, .canary = CANARY_FAILED, .asked = 1000}, STALL_ANEW},	/* not trusted */
 		{{.timeout = 120000, .canary = CANARY_LATE, .asked = 30000}, STALL_ANEW},
 	};
