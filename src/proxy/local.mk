@@ -3,6 +3,7 @@ libproxy_a_SOURCES = \
 	src/proxy/proxy.c src/proxy/proxy.h \
 	src/proxy/proxy_edit.c \
 	src/proxy/proxy_error.c \
+	src/proxy/proxy_filter.c src/proxy/proxy_filter.h \
 	src/proxy/proxy_header.c src/proxy/proxy_header.h \
 	src/proxy/proxy_model.c src/proxy/proxy_model.h \
 	src/proxy/proxy_note.c \

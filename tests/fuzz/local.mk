@@ -47,3 +47,8 @@ FUZZ_TARGETS += tests/fuzz/fuzz_conf
 tests_fuzz_fuzz_conf_SOURCES = tests/fuzz/fuzz_conf.c tests/fuzz/fuzz.h $(FUZZ_MAIN)
 tests_fuzz_fuzz_conf_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_conf_LDADD = libconf.a $(RANK0) $(YAML_LIBS)
+
+FUZZ_TARGETS += tests/fuzz/fuzz_proxy_filter
+tests_fuzz_fuzz_proxy_filter_SOURCES = tests/fuzz/fuzz_proxy_filter.c tests/fuzz/fuzz.h $(FUZZ_MAIN)
+tests_fuzz_fuzz_proxy_filter_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_proxy_filter_LDADD = libproxy.a $(RANK0)

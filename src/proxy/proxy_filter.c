@@ -1,0 +1,421 @@
+/* SPDX-License-Identifier: ISC
+ * Two walks over the members of the object: the first finds what a filter speaks of, so that what becomes of it can be
+ * judged; the second closes the gaps. Neither builds a tree, and what nobody speaks of is moved at most. */
+#include "proxy/proxy_filter.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/xmalloc.h"
+#include "proxy/proxy_model.h"
+
+#define NAME_MAX_BYTES 256
+
+/* walking -------------------------------------------------------------------------------------------------------- */
+
+struct member {
+	size_t key, nkey;	/* the text between its quotes */
+	size_t at, end;		/* its value */
+};
+
+struct walk {
+	const char *p;
+	size_t n, pos;
+	size_t open;		/* behind the brace */
+	size_t start;		/* where the member begins: behind the brace or the comma */
+	bool inner;		/* of an object in the object, which nobody has looked into yet */
+};
+
+static bool
+blank(char c)
+{
+	return c == ' ' || c == '\n' || c == '\r' || c == '\t';
+}
+
+static void
+skip_blanks(struct walk *w)
+{
+	while (w->pos < w->n && blank(w->p[w->pos]))
+		w->pos++;
+}
+
+/* Past c, which has to be the next that is no blank. */
+static bool
+expect(struct walk *w, char c)
+{
+	skip_blanks(w);
+	if (w->pos == w->n || w->p[w->pos] != c)
+		return false;
+	w->pos++;
+	return true;
+}
+
+static bool
+walk_begin(struct walk *w, const struct strbuf *b, bool inner)
+{
+	*w = (struct walk){.p = strbuf_str(b), .n = b->len, .inner = inner};
+	if (!expect(w, '{'))
+		return false;
+	w->open = w->pos;
+	return true;
+}
+
+/* From behind the opening quote past the closing one. */
+static bool
+string(struct walk *w)
+{
+	size_t start = w->pos;
+
+	while (w->pos < w->n) {
+		const char *q = memchr(w->p + w->pos, '"', w->n - w->pos);
+		size_t at, back = 0;
+
+		if (q == NULL)
+			return false;
+		at = (size_t)(q - w->p);
+		while (at - back > start && w->p[at - back - 1] == '\\')
+			back++;
+		w->pos = at + 1;
+		if (back % 2 == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool
+nested(struct walk *w)
+{
+	size_t depth = 0;
+
+	while (w->pos < w->n) {
+		switch (w->p[w->pos++]) {
+		case '"':
+			if (!string(w))
+				return false;
+			break;
+		case '{':
+		case '[':
+			depth++;
+			break;
+		case '}':
+		case ']':
+			if (--depth == 0)
+				return true;
+			break;
+		default:
+			break;
+		}
+	}
+	return false;
+}
+
+static bool
+value(struct walk *w)
+{
+	char c = w->pos < w->n ? w->p[w->pos] : ',';
+
+	if (c == ',' || c == '}' || c == ']' || c == ':')
+		return false;
+	if (c == '{' || c == '[')
+		return nested(w);
+	if (c == '"') {
+		w->pos++;
+		return string(w);
+	}
+	for (; w->pos < w->n && !blank(w->p[w->pos]) && w->p[w->pos] != ',' && w->p[w->pos] != '}'; w->pos++)
+		/* Without this one the rest would read otherwise than it was read when the end was looked for. */
+		if (w->inner && strchr("\"{[]\\", w->p[w->pos]) != NULL)
+			return false;
+	return true;
+}
+
+/* The next member: 1; 0 at the end, with pos at the brace; -1 when this is no JSON. */
+static int
+walk_next(struct walk *w, struct member *m)
+{
+	bool first = w->pos == w->open;
+
+	skip_blanks(w);
+	if (w->pos < w->n && w->p[w->pos] == '}')
+		return w->inner && w->pos + 1 != w->n ? -1 : 0;
+	if (!first && !expect(w, ','))
+		return -1;
+	w->start = first ? w->open : w->pos;
+	if (!expect(w, '"'))
+		return -1;
+	m->key = w->pos;
+	if (!string(w))
+		return -1;
+	m->nkey = w->pos - 1 - m->key;
+	if (!expect(w, ':'))
+		return -1;
+	skip_blanks(w);
+	m->at = w->pos;
+	if (!value(w))
+		return -1;
+	m->end = w->pos;
+	return 1;
+}
+
+/* judging -------------------------------------------------------------------------------------------------------- */
+
+struct op {
+	const char *path;	/* borrowed */
+	size_t n;
+	const char *json;	/* borrowed; NULL: take it out */
+	bool soft;		/* only where it is missing */
+	size_t target, rest;	/* whose member it is, and where the path goes on; rest == n: that member itself */
+};
+
+/* A member of the object that ops speak of. */
+struct target {
+	char name[NAME_MAX_BYTES];
+	size_t nname;
+	size_t count, at, len;	/* how often it is there, and its last value */
+	bool touched, present;	/* it changes; it is there afterwards */
+	struct strbuf text;	/* (owned) its value then */
+};
+
+static bool apply(struct strbuf *b, struct op *ops, size_t n, bool inner);
+
+/* The part of the path up to its first dot into the target; returns where it goes on. */
+static size_t
+first_name(const struct op *op, struct target *t)
+{
+	size_t i = 0;
+
+	for (t->nname = 0; i < op->n && op->path[i] != '.'; i++) {
+		if (op->path[i] == '\\' && i + 1 < op->n)
+			i++;
+		if (t->nname < sizeof(t->name) - 1)
+			t->name[t->nname++] = op->path[i];
+	}
+	t->name[t->nname] = '\0';
+	return i < op->n ? i + 1 : i;
+}
+
+static struct target *
+targets_of(struct op *ops, size_t n, size_t *ntargets)
+{
+	struct target *v = xcalloc(n, sizeof(*v));
+	size_t k = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		ops[i].rest = first_name(&ops[i], &v[k]);
+		for (ops[i].target = 0; strcmp(v[ops[i].target].name, v[k].name) != 0; ops[i].target++)
+			;
+		k += ops[i].target == k;
+	}
+	*ntargets = k;
+	return v;
+}
+
+static struct target *
+find(struct target *v, size_t n, const char *key, size_t nkey)
+{
+	char plain[NAME_MAX_BYTES + 8];
+
+	if (memchr(key, '\\', nkey) != NULL) {
+		if (proxy_json_text(key, nkey, plain, sizeof(plain)) < 0)
+			return NULL;
+		key = plain;
+		nkey = strlen(plain);
+	}
+	for (size_t i = 0; i < n; i++)
+		if (v[i].nname == nkey && memcmp(v[i].name, key, nkey) == 0)
+			return &v[i];
+	return NULL;
+}
+
+/* What is not an object cannot hold a member: a scalar gives way to what is set in it, a list stays. */
+static bool
+inside(struct target *t, const struct op *op)
+{
+	struct op sub = {.path = op->path + op->rest, .n = op->n - op->rest, .json = op->json, .soft = op->soft};
+	char c = t->present ? t->text.p[0] : '\0';
+
+	if (c == '{')
+		return apply(&t->text, &sub, 1, true);
+	if (c == '[' || op->json == NULL)
+		return false;
+	strbuf_clear(&t->text);
+	strbuf_puts(&t->text, "{}");
+	return apply(&t->text, &sub, 1, true);
+}
+
+static void
+judge(struct target *t, const struct op *op, const char *p)
+{
+	if (op->rest == op->n) {
+		if (op->json != NULL && op->soft && t->present)
+			return;
+		t->present = op->json != NULL;
+		t->touched = true;
+		strbuf_clear(&t->text);
+		if (op->json != NULL)
+			strbuf_puts(&t->text, op->json);
+		return;
+	}
+	if (!t->touched && t->present) {
+		strbuf_clear(&t->text);
+		strbuf_add(&t->text, p + t->at, t->len);
+		/* Readers differ in which of several they see: one is left. */
+		t->touched = t->count > 1;
+	}
+	if (inside(t, op))
+		t->present = t->touched = true;
+}
+
+/* changing ------------------------------------------------------------------------------------------------------- */
+
+/* Leaves out the members that change. Returns where what is left ends; *tail is where the end of the object lies. */
+static size_t
+close_gaps(struct strbuf *b, struct target *v, size_t n, size_t *tail, bool *any)
+{
+	struct walk w;
+	struct member m;
+	size_t out, end;
+
+	*any = false;
+	(void)walk_begin(&w, b, false);	/* the first walk has been here */
+	out = end = w.open;
+	while (walk_next(&w, &m) > 0) {
+		const struct target *t = find(v, n, w.p + m.key, m.nkey);
+
+		end = m.end;
+		if (t != NULL && t->touched)
+			continue;
+		if (*any)
+			b->p[out++] = ',';
+		if (out != w.start)
+			memmove(b->p + out, b->p + w.start, m.end - w.start);
+		out += m.end - w.start;
+		*any = true;
+	}
+	*tail = end;
+	return out;
+}
+
+static void
+put_in(struct strbuf *b, size_t at, size_t tail, const struct strbuf *add)
+{
+	size_t max = b->max, ntail = b->len - tail;
+
+	if (at + add->len > tail) {
+		b->max = 0;	/* the client's limit is not for what we add */
+		strbuf_room(b, at + add->len - tail);
+		b->max = max;
+	}
+	memmove(b->p + at + add->len, b->p + tail, ntail);
+	if (add->len != 0)
+		memcpy(b->p + at, add->p, add->len);
+	b->len = at + add->len + ntail;
+	b->p[b->len] = '\0';
+}
+
+static void
+change(struct strbuf *b, struct target *v, size_t n)
+{
+	struct strbuf add = STRBUF_INIT;
+	size_t tail, out;
+	bool any;
+
+	out = close_gaps(b, v, n, &tail, &any);
+	for (size_t i = 0; i < n; i++) {
+		struct jsonw w = JSONW(&add);
+
+		if (!v[i].touched || !v[i].present)
+			continue;
+		if (any)
+			strbuf_putc(&add, ',');
+		any = true;
+		jw_strn(&w, v[i].name, v[i].nname);
+		strbuf_putc(&add, ':');
+		strbuf_add(&add, v[i].text.p, v[i].text.len);
+	}
+	put_in(b, out, tail, &add);
+	strbuf_fini(&add);
+}
+
+static bool
+apply(struct strbuf *b, struct op *ops, size_t n, bool inner)
+{
+	struct target *v, *t;
+	struct walk w;
+	struct member m;
+	size_t ntargets;
+	bool touched = false;
+	int r;
+
+	if (!walk_begin(&w, b, inner))
+		return false;
+	v = targets_of(ops, n, &ntargets);
+	while ((r = walk_next(&w, &m)) > 0) {
+		t = find(v, ntargets, w.p + m.key, m.nkey);
+		if (t == NULL)
+			continue;
+		t->count++;
+		t->present = true;
+		t->at = m.at;
+		t->len = m.end - m.at;
+	}
+	for (size_t i = 0; i < n && r == 0; i++)
+		judge(&v[ops[i].target], &ops[i], w.p);
+	for (size_t i = 0; i < ntargets; i++)
+		touched = touched || (v[i].touched && (v[i].present || v[i].count > 0));
+	if (touched)
+		change(b, v, ntargets);
+	for (size_t i = 0; i < ntargets; i++)
+		strbuf_fini(&v[i].text);
+	free(v);
+	return touched;
+}
+
+/* the model's filters -------------------------------------------------------------------------------------------- */
+
+bool
+proxy_filter_has(const struct conf_model *m)
+{
+	return m->strip_params != NULL || m->set_params != NULL || m->set_params_by_id != NULL;
+}
+
+static bool
+is_name_of(const struct conf_model *m, const char *name)
+{
+	bool is = strcmp(m->id, name) == 0;
+
+	for (char **a = m->aliases; !is && a != NULL && *a != NULL; a++)
+		is = strcmp(*a, name) == 0;
+	return is;
+}
+
+static void
+add_set(struct op *op, const char *name, const char *json)
+{
+	size_t n = strlen(name);
+	bool soft = n > 1 && name[n - 1] == '?';
+
+	*op = (struct op){.path = name, .n = n - soft, .json = json, .soft = soft};
+}
+
+bool
+proxy_filter_apply(struct strbuf *body, const struct conf_model *m, const char *asked)
+{
+	size_t n = 0, max = strv_len(m->strip_params) + strv_len(m->set_params) / 2 + strv_len(m->set_params_by_id) / 3;
+	struct op *ops = xcalloc(max, sizeof(*ops));
+	bool changed;
+
+	if (!is_name_of(m, asked))
+		asked = m->id;
+	for (char **s = m->strip_params; s != NULL && *s != NULL; s++)
+		ops[n++] = (struct op){.path = *s, .n = strlen(*s)};
+	for (char **s = m->set_params; s != NULL && *s != NULL; s += 2)
+		add_set(&ops[n++], s[0], s[1]);
+	for (char **s = m->set_params_by_id; s != NULL && *s != NULL; s += 3)
+		if (strcmp(s[0], asked) == 0)
+			add_set(&ops[n++], s[1], s[2]);
+	changed = n > 0 && apply(body, ops, n, false);
+	free(ops);
+	return changed;
+}
