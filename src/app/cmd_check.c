@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: ISC
  * mai check: what a start would read, all that is wrong with it, and the plan. */
+#include <sys/stat.h>
+
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "app/cmd.h"
 #include "base/json.h"
+#include "base/xmalloc.h"
 
 /* Each line of text as a JSON string. */
 static void
@@ -22,35 +27,101 @@ put_lines(struct jsonw *w, const char *key, const char *text)
 	jw_arr_end(w);
 }
 
+static bool
+is_program(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && S_ISREG(st.st_mode) && access(path, X_OK) == 0;
+}
+
+/* As it will be looked for when the engine is started; of PATH, which a model may have of its own. */
+static bool
+is_there(const struct conf_model *m)
+{
+	const char *name = m->argv[0], *path = getenv("PATH");
+
+	for (char **e = m->env; e != NULL && *e != NULL; e++)
+		if (strncmp(*e, "PATH=", 5) == 0)
+			path = *e + 5;
+	if (strchr(name, '/') != NULL)
+		return is_program(name);
+	for (path = path == NULL ? "" : path; *path != '\0';) {
+		size_t n = strcspn(path, ":");
+		char *file = n == 0 ? xasprintf("./%s", name) : xasprintf("%.*s/%s", (int)n, path, name);
+		bool there = is_program(file);
+
+		free(file);
+		if (there)
+			return true;
+		path += n + (path[n] == ':');
+	}
+	return false;
+}
+
+/* What only this machine can tell, and only now. */
+static char **
+missing(const struct conf *c)
+{
+	char **list = NULL, *text;
+
+	for (size_t i = 0; c != NULL && i < c->nmodels; i++) {
+		const struct conf_model *m = c->models[i];
+
+		if (m->argv == NULL || is_there(m))
+			continue;
+		text = xasprintf("%s%smodel '%s': there is no program %s%s%s", c->path != NULL ? c->path : "",
+		    c->path != NULL ? ": " : "", m->id, m->argv[0], m->kind->install != NULL ? "; to install it: " : "",
+		    m->kind->install != NULL ? m->kind->install : "");
+		strv_add(&list, text);
+		free(text);
+	}
+	return list;
+}
+
+static void
+put_array(struct jsonw *w, const char *key, char *const *a, char *const *b)
+{
+	jw_key(w, key);
+	jw_arr(w);
+	for (; a != NULL && *a != NULL; a++)
+		jw_str(w, *a);
+	for (; b != NULL && *b != NULL; b++)
+		jw_str(w, *b);
+	jw_arr_end(w);
+}
+
 static void
 print_json(const struct conf *c, const struct conf_errors *errs, const char *none)
 {
 	struct strbuf out = STRBUF_INIT, plan = STRBUF_INIT;
 	struct jsonw w = JSONW(&out);
+	char **gone = missing(c);
 
 	jw_obj(&w);
 	jw_kbool(&w, "ok", c != NULL);
 	jw_kstr(&w, "file", c != NULL ? c->path : NULL);
 	put_lines(&w, "errors", none != NULL ? none : strbuf_str(&errs->text));
-	jw_key(&w, "warnings");
-	jw_arr(&w);
-	for (char **s = c != NULL ? c->warnings : NULL; s != NULL && *s != NULL; s++)
-		jw_str(&w, *s);
-	jw_arr_end(&w);
+	put_array(&w, "warnings", c != NULL ? c->warnings : NULL, gone);
+	put_array(&w, "notes", c != NULL ? c->notes : NULL, NULL);
 	if (c != NULL) {
 		conf_describe(c, &plan);
 		jw_kstr(&w, "plan", strbuf_str(&plan));
+		jw_key(&w, "config");
+		conf_plan_json(c, &w);
 	}
 	jw_obj_end(&w);
 	puts(strbuf_str(&out));
 	strbuf_fini(&out);
 	strbuf_fini(&plan);
+	strv_free(&gone);
 }
 
 static void
 print_text(const struct conf *c, const struct conf_errors *errs, const char *none)
 {
 	struct strbuf plan = STRBUF_INIT;
+	char **gone = missing(c);
 
 	if (none != NULL) {
 		fprintf(stderr, "mai: %s\n", none);
@@ -59,9 +130,11 @@ print_text(const struct conf *c, const struct conf_errors *errs, const char *non
 		fprintf(stderr, "mai: %d error%s\n", errs->n, errs->n == 1 ? "" : "s");
 	} else {
 		conf_describe(c, &plan);
+		conf_describe_list("warning: ", gone, &plan);
 		fputs(strbuf_str(&plan), stdout);
 	}
 	strbuf_fini(&plan);
+	strv_free(&gone);
 }
 
 int
