@@ -269,32 +269,51 @@ judge(struct target *t, const struct op *op, const char *p)
 
 /* changing ------------------------------------------------------------------------------------------------------- */
 
-/* Leaves out the members that change. Returns where what is left ends; *tail is where the end of the object lies. */
-static size_t
-close_gaps(struct strbuf *b, struct target *v, size_t n, size_t *tail, bool *any)
-{
-	struct walk w;
-	struct member m;
-	size_t out, end;
+/* What stays, as it is moved together. */
+struct kept {
+	size_t out;		/* where it ends so far */
+	size_t from, to;	/* a member with the blanks around it that comes next; from == to: none */
+	bool any;
+};
 
-	*any = false;
+static void
+keep(struct kept *k, char *p)
+{
+	if (k->from == k->to)
+		return;
+	if (k->any)
+		p[k->out++] = ',';
+	if (k->out != k->from)
+		memmove(p + k->out, p + k->from, k->to - k->from);
+	k->out += k->to - k->from;
+	k->from = k->to;
+	k->any = true;
+}
+
+/* Leaves out the members that change. *tail is where the end of the object lies. */
+static struct kept
+close_gaps(struct strbuf *b, struct target *v, size_t n, size_t *tail)
+{
+	struct kept k = {0};
+	struct member m;
+	struct walk w;
+
 	(void)walk_begin(&w, b, false);	/* the first walk has been here */
-	out = end = w.open;
+	k.out = *tail = w.open;
 	while (walk_next(&w, &m) > 0) {
 		const struct target *t = find(v, n, w.p + m.key, m.nkey);
 
-		end = m.end;
-		if (t != NULL && t->touched)
-			continue;
-		if (*any)
-			b->p[out++] = ',';
-		if (out != w.start)
-			memmove(b->p + out, b->p + w.start, m.end - w.start);
-		out += m.end - w.start;
-		*any = true;
+		if (k.from != k.to)
+			k.to = w.start - 1;	/* up to the comma */
+		keep(&k, b->p);
+		if (t == NULL || !t->touched) {
+			k.from = w.start;
+			k.to = m.end;
+		}
+		*tail = m.end;
 	}
-	*tail = end;
-	return out;
+	keep(&k, b->p);
+	return k;
 }
 
 static void
@@ -318,23 +337,21 @@ static void
 change(struct strbuf *b, struct target *v, size_t n)
 {
 	struct strbuf add = STRBUF_INIT;
-	size_t tail, out;
-	bool any;
-
-	out = close_gaps(b, v, n, &tail, &any);
+	size_t tail;
+	struct kept k = close_gaps(b, v, n, &tail);
 	for (size_t i = 0; i < n; i++) {
 		struct jsonw w = JSONW(&add);
 
 		if (!v[i].touched || !v[i].present)
 			continue;
-		if (any)
+		if (k.any)
 			strbuf_putc(&add, ',');
-		any = true;
+		k.any = true;
 		jw_strn(&w, v[i].name, v[i].nname);
 		strbuf_putc(&add, ':');
 		strbuf_add(&add, v[i].text.p, v[i].text.len);
 	}
-	put_in(b, out, tail, &add);
+	put_in(b, k.out, tail, &add);
 	strbuf_fini(&add);
 }
 
