@@ -59,23 +59,42 @@ is_there(const struct conf_model *m)
 	return false;
 }
 
-/* What only this machine can tell, and only now. */
+/* "a, b, c": the models from the i-th on that run this program. */
+static char *
+models_of(const struct conf *c, size_t i, const char *program)
+{
+	struct strbuf out = STRBUF_INIT;
+
+	for (; i < c->nmodels; i++)
+		if (c->models[i]->argv != NULL && strcmp(c->models[i]->argv[0], program) == 0)
+			strbuf_printf(&out, "%s%s", out.len > 0 ? ", " : "", c->models[i]->id);
+	return strbuf_take(&out);
+}
+
+/* Programs that are not there: only this machine can tell, and only now. */
 static char **
 missing(const struct conf *c)
 {
-	char **list = NULL, *text;
+	char **list = NULL, **seen = NULL, *text, *models;
 
 	for (size_t i = 0; c != NULL && i < c->nmodels; i++) {
 		const struct conf_model *m = c->models[i];
+		bool told = m->argv == NULL;
 
-		if (m->argv == NULL || is_there(m))
+		for (char **s = seen; s != NULL && *s != NULL && !told; s++)
+			told = strcmp(*s, m->argv[0]) == 0;
+		if (told || is_there(m))
 			continue;
-		text = xasprintf("%s%smodel '%s': there is no program %s%s%s", c->path != NULL ? c->path : "",
-		    c->path != NULL ? ": " : "", m->id, m->argv[0], m->kind->install != NULL ? "; to install it: " : "",
+		strv_add(&seen, m->argv[0]);
+		models = models_of(c, i, m->argv[0]);
+		text = xasprintf("there is no program %s, which %s want%s%s%s", m->argv[0], models,
+		    strchr(models, ',') == NULL ? "s" : "", m->kind->install != NULL ? "; to install it: " : "",
 		    m->kind->install != NULL ? m->kind->install : "");
 		strv_add(&list, text);
+		free(models);
 		free(text);
 	}
+	strv_free(&seen);
 	return list;
 }
 
@@ -131,6 +150,7 @@ print_text(const struct conf *c, const struct conf_errors *errs, const char *non
 	} else {
 		conf_describe(c, &plan);
 		conf_describe_list("warning: ", gone, &plan);
+		conf_describe_list("note: ", c->notes, &plan);
 		fputs(strbuf_str(&plan), stdout);
 	}
 	strbuf_fini(&plan);

@@ -149,8 +149,7 @@ char **conf_argv(char *const *words, int port, long pid, const char *model_id);
 /* POSIX-like words of a command line: quotes, backslash, newlines as blanks, # lines dropped. NULL with why. */
 char **conf_split(const char *cmd, struct err *e);
 
-/* The plan `mai check` prints, in lines of 80 columns where words allow it: listeners, models, their commands, warnings,
- * notes. */
+/* The plan `mai check` prints, in lines of 80 columns where words allow it: listeners, models, their commands, warnings. */
 void conf_describe(const struct conf *c, struct strbuf *out);
 /* Remarks in its form, a label before each; list may be NULL. */
 void conf_describe_list(const char *label, char *const *list, struct strbuf *out);

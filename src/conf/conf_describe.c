@@ -81,13 +81,25 @@ put_words(struct strbuf *out, const char *label, char *const *words, const char 
 	para_end(&p);
 }
 
+/* An option and its value stay on one line. */
 static void
 put_command(struct strbuf *out, const char *label, char *const *argv)
 {
-	char **words = conf_plan_words(argv);
+	char **words = conf_plan_words(argv), **lines = NULL, *both;
 
-	put_words(out, label, words, " \\");
+	for (char **w = words; w != NULL && *w != NULL; w++) {
+		if ((*w)[0] != '-' || w[1] == NULL || w[1][0] == '-' || strlen(*w) + strlen(w[1]) > WIDTH - INDENT - 3) {
+			strv_add(&lines, *w);
+			continue;
+		}
+		both = xasprintf("%s %s", w[0], w[1]);
+		strv_add(&lines, both);
+		free(both);
+		w++;
+	}
+	put_words(out, label, lines, " \\");
 	strv_free(&words);
+	strv_free(&lines);
 }
 
 static void
@@ -163,7 +175,7 @@ static void
 put_model(struct strbuf *out, const struct conf *c, const struct conf_model *m)
 {
 	bool is_default = c->default_model != NULL && strcmp(c->default_model, m->id) == 0;
-	char *address = conf_plan_address(m), *ready = conf_plan_ready(m);
+	char *address = conf_plan_address(m), *ready = conf_plan_ready(m), **env = conf_plan_env(m);
 
 	strbuf_printf(out, "  %s (%s)%s%s%s\n", m->id, m->proxy_url != NULL ? "remote" : m->kind->label,
 	    is_default ? ", default" : "", m->pin ? ", pinned" : "", m->unlisted ? ", unlisted" : "");
@@ -179,12 +191,8 @@ put_model(struct strbuf *out, const struct conf *c, const struct conf_model *m)
 		put_command(out, "    stop", stop);
 		strv_free(&stop);
 	}
-	for (char **e = m->env; e != NULL && *e != NULL; e++) {
-		char *shown = conf_plan_env(*e);
-
-		strbuf_printf(out, "    env       %s\n", shown);
-		free(shown);
-	}
+	for (char **e = env; e != NULL && *e != NULL; e++)
+		strbuf_printf(out, "    env       %s\n", *e);
 	strbuf_printf(out, "    address   %s\n    ready     %s\n", address, ready);
 	if (m->upstream_model != NULL)
 		strbuf_printf(out, "    upstream  %s\n", m->upstream_model);
@@ -192,6 +200,7 @@ put_model(struct strbuf *out, const struct conf *c, const struct conf_model *m)
 	put_list(out, "    paths", m->extra_paths);
 	put_filters(out, m);
 	put_limits(out, m);
+	strv_free(&env);
 	free(address);
 	free(ready);
 }
@@ -259,5 +268,4 @@ conf_describe(const struct conf *c, struct strbuf *out)
 	for (size_t i = 0; i < c->nmodels; i++)
 		put_model(out, c, c->models[i]);
 	conf_describe_list("warning: ", c->warnings, out);
-	conf_describe_list("note: ", c->notes, out);
 }

@@ -70,12 +70,22 @@ conf_plan_words(char *const *argv)
 	return words;
 }
 
-char *
-conf_plan_env(const char *entry)
+char **
+conf_plan_env(const struct conf_model *m)
 {
-	size_t n = strcspn(entry, "=");
+	char **env = conf_argv(m->env, m->port_preferred ? 0 : m->port, 0, m->id);
 
-	return is_secret(entry, n) ? xasprintf("%.*s=****", (int)n, entry) : xstrdup(entry);
+	for (char **e = env; e != NULL && *e != NULL; e++) {
+		size_t n = strcspn(*e, "=");
+		char *masked;
+
+		if (!is_secret(*e, n))
+			continue;
+		masked = xasprintf("%.*s=****", (int)n, *e);
+		free(*e);
+		*e = masked;
+	}
+	return env;
 }
 
 char *
@@ -159,14 +169,8 @@ put_model(struct jsonw *w, const struct conf_model *m)
 	char *address = conf_plan_address(m), *ready = conf_plan_ready(m);
 	char **argv = m->argv == NULL ? NULL : conf_argv(m->argv, m->port_preferred ? 0 : m->port, 0, m->id);
 	char **how = m->cmd_stop == NULL ? NULL : conf_argv(m->cmd_stop, 0, 0, m->id);
-	char **words = conf_plan_words(argv), **stop = conf_plan_words(how), **env = NULL;
+	char **words = conf_plan_words(argv), **stop = conf_plan_words(how), **env = conf_plan_env(m);
 
-	for (char **e = m->env; e != NULL && *e != NULL; e++) {
-		char *shown = conf_plan_env(*e);
-
-		strv_add(&env, shown);
-		free(shown);
-	}
 	jw_obj(w);
 	jw_kstr(w, "id", m->id);
 	jw_kstr(w, "engine", m->proxy_url != NULL ? NULL : m->kind->name);

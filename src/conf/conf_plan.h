@@ -9,8 +9,8 @@
 
 /* The words of a command as a shell would want them. NULL for NULL. */
 char **conf_plan_words(char *const *argv);
-/* KEY=VALUE, or KEY=****. */
-char *conf_plan_env(const char *entry);
+/* Its own environment: KEY=VALUE, or KEY=****. NULL when it has none. */
+char **conf_plan_env(const struct conf_model *m);
 /* Where it answers, and how it is known to be ready. */
 char *conf_plan_address(const struct conf_model *m);
 char *conf_plan_ready(const struct conf_model *m);

@@ -56,6 +56,7 @@ check_one(const char *dir, const char *name)
 	copy = conf_dup(c);
 	conf_unref(&c);
 	conf_describe(copy, &got);
+	conf_describe_list("note: ", copy->notes, &got);
 	snprintf(path, sizeof(path), "%s/%.*s.expect", dir, (int)(strlen(name) - 5), name);
 	if (getenv("UPDATE") != NULL) {
 		FILE *f = fopen(path, "w");

@@ -201,7 +201,7 @@ static void
 test_describe(void **state)
 {
 	struct conf *c = parse("apiKeys: [topsecret]\nmodels:\n  a:\n    cmd: llama-server --port ${PORT} --api-key hush -m '/x y'\n"
-	    "    env: [HF_TOKEN=hush, A=b]\n  r: {proxy: 'http://10.0.0.1:80'}\n");
+	    "    env: [HF_TOKEN=hush, 'A=b-${MODEL_ID}']\n  r: {proxy: 'http://10.0.0.1:80'}\n");
 	struct strbuf b = STRBUF_INIT;
 	struct conf *copy = conf_dup(c);
 
@@ -212,7 +212,7 @@ test_describe(void **state)
 	assert_null(strstr(strbuf_str(&b), "topsecret"));
 	assert_non_null(strstr(strbuf_str(&b), "llama-server --port ${PORT} --api-key **** -m '/x y'"));
 	assert_non_null(strstr(strbuf_str(&b), "HF_TOKEN=****"));
-	assert_non_null(strstr(strbuf_str(&b), "A=b"));
+	assert_non_null(strstr(strbuf_str(&b), "A=b-a\n"));
 	assert_non_null(strstr(strbuf_str(&b), "  r (remote)"));
 	assert_non_null(strstr(strbuf_str(&b), "listen      http://127.0.0.1:8081"));
 	strbuf_fini(&b);
