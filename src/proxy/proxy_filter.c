@@ -138,7 +138,7 @@ walk_next(struct walk *w, struct member *m)
 
 	skip_blanks(w);
 	if (w->pos < w->n && w->p[w->pos] == '}')
-		return w->inner && w->pos + 1 != w->n ? -1 : 0;
+		return 0;
 	if (!first && !expect(w, ','))
 		return -1;
 	w->start = first ? w->open : w->pos;
