@@ -11,4 +11,5 @@ libproxy_a_SOURCES = \
 	src/proxy/proxy_relay.c \
 	src/proxy/proxy_rewrite.c src/proxy/proxy_rewrite.h \
 	src/proxy/proxy_txn.c \
-	src/proxy/proxy_usage.c src/proxy/proxy_usage.h
+	src/proxy/proxy_usage.c src/proxy/proxy_usage.h \
+	src/proxy/proxy_walk.c src/proxy/proxy_walk.h

@@ -9,154 +9,9 @@
 #include "base/json.h"
 #include "base/xmalloc.h"
 #include "proxy/proxy_model.h"
+#include "proxy/proxy_walk.h"
 
 #define NAME_MAX_BYTES 256
-
-/* walking -------------------------------------------------------------------------------------------------------- */
-
-struct member {
-	size_t key, nkey;	/* the text between its quotes */
-	size_t at, end;		/* its value */
-};
-
-struct walk {
-	const char *p;
-	size_t n, pos;
-	size_t open;		/* behind the brace */
-	size_t start;		/* where the member begins: behind the brace or the comma */
-	bool inner;		/* of an object in the object, which nobody has looked into yet */
-};
-
-static bool
-blank(char c)
-{
-	return c == ' ' || c == '\n' || c == '\r' || c == '\t';
-}
-
-static void
-skip_blanks(struct walk *w)
-{
-	while (w->pos < w->n && blank(w->p[w->pos]))
-		w->pos++;
-}
-
-/* Past c, which has to be the next that is no blank. */
-static bool
-expect(struct walk *w, char c)
-{
-	skip_blanks(w);
-	if (w->pos == w->n || w->p[w->pos] != c)
-		return false;
-	w->pos++;
-	return true;
-}
-
-static bool
-walk_begin(struct walk *w, const struct strbuf *b, bool inner)
-{
-	*w = (struct walk){.p = strbuf_str(b), .n = b->len, .inner = inner};
-	if (!expect(w, '{'))
-		return false;
-	w->open = w->pos;
-	return true;
-}
-
-/* From behind the opening quote past the closing one. */
-static bool
-string(struct walk *w)
-{
-	size_t start = w->pos;
-
-	while (w->pos < w->n) {
-		const char *q = memchr(w->p + w->pos, '"', w->n - w->pos);
-		size_t at, back = 0;
-
-		if (q == NULL)
-			return false;
-		at = (size_t)(q - w->p);
-		while (at - back > start && w->p[at - back - 1] == '\\')
-			back++;
-		w->pos = at + 1;
-		if (back % 2 == 0)
-			return true;
-	}
-	return false;
-}
-
-static bool
-nested(struct walk *w)
-{
-	size_t depth = 0;
-
-	while (w->pos < w->n) {
-		switch (w->p[w->pos++]) {
-		case '"':
-			if (!string(w))
-				return false;
-			break;
-		case '{':
-		case '[':
-			depth++;
-			break;
-		case '}':
-		case ']':
-			if (--depth == 0)
-				return true;
-			break;
-		default:
-			break;
-		}
-	}
-	return false;
-}
-
-static bool
-value(struct walk *w)
-{
-	char c = w->pos < w->n ? w->p[w->pos] : ',';
-
-	if (c == ',' || c == '}' || c == ']' || c == ':')
-		return false;
-	if (c == '{' || c == '[')
-		return nested(w);
-	if (c == '"') {
-		w->pos++;
-		return string(w);
-	}
-	for (; w->pos < w->n && !blank(w->p[w->pos]) && w->p[w->pos] != ',' && w->p[w->pos] != '}'; w->pos++)
-		/* Without this one the rest would read otherwise than it was read when the end was looked for. */
-		if (w->inner && strchr("\"{[]\\", w->p[w->pos]) != NULL)
-			return false;
-	return true;
-}
-
-/* The next member: 1; 0 at the end, with pos at the brace; -1 when this is no JSON. */
-static int
-walk_next(struct walk *w, struct member *m)
-{
-	bool first = w->pos == w->open;
-
-	skip_blanks(w);
-	if (w->pos < w->n && w->p[w->pos] == '}')
-		return 0;
-	if (!first && !expect(w, ','))
-		return -1;
-	w->start = first ? w->open : w->pos;
-	if (!expect(w, '"'))
-		return -1;
-	m->key = w->pos;
-	if (!string(w))
-		return -1;
-	m->nkey = w->pos - 1 - m->key;
-	if (!expect(w, ':'))
-		return -1;
-	skip_blanks(w);
-	m->at = w->pos;
-	if (!value(w))
-		return -1;
-	m->end = w->pos;
-	return 1;
-}
 
 /* judging -------------------------------------------------------------------------------------------------------- */
 
@@ -295,12 +150,12 @@ static struct kept
 close_gaps(struct strbuf *b, struct target *v, size_t n, size_t *tail)
 {
 	struct kept k = {0};
-	struct member m;
-	struct walk w;
+	struct proxy_part m;
+	struct proxy_walk w;
 
-	(void)walk_begin(&w, b, false);	/* the first walk has been here */
+	(void)proxy_walk_begin(&w, b, false);	/* the first walk has been here */
 	k.out = *tail = w.open;
-	while (walk_next(&w, &m) > 0) {
+	while (proxy_walk_next(&w, &m) > 0) {
 		const struct target *t = find(v, n, w.p + m.key, m.nkey);
 
 		if (k.from != k.to)
@@ -359,16 +214,16 @@ static bool
 apply(struct strbuf *b, struct op *ops, size_t n, bool inner)
 {
 	struct target *v, *t;
-	struct walk w;
-	struct member m;
+	struct proxy_walk w;
+	struct proxy_part m;
 	size_t ntargets;
 	bool touched = false;
 	int r;
 
-	if (!walk_begin(&w, b, inner))
+	if (!proxy_walk_begin(&w, b, inner))
 		return false;
 	v = targets_of(ops, n, &ntargets);
-	while ((r = walk_next(&w, &m)) > 0) {
+	while ((r = proxy_walk_next(&w, &m)) > 0) {
 		t = find(v, ntargets, w.p + m.key, m.nkey);
 		if (t == NULL)
 			continue;
