@@ -316,7 +316,7 @@ api_free(struct api **ap)
 
 	if (a == NULL)
 		return;
-	ring_listen(a->o.ring, NULL, NULL);
+	ring_listen(a->o.ring, NULL, a);
 	bus_unsubscribe(&a->sub);
 	timer_stop(&a->find_timer);
 	loop_undefer(a->o.loop, a);

@@ -101,12 +101,12 @@ row_state(const struct router_row *row)
 }
 
 static void
-put_model(struct jsonw *w, const struct api *a, const struct router_row *row)
+put_model(struct jsonw *w, const struct api *a, const struct router_row *row, const char *id)
 {
 	const struct conf_model *m = row->model;
 
 	jw_obj(w);
-	jw_kstr(w, "id", m->id);
+	jw_kstr(w, "id", id);
 	jw_kstr(w, "object", "model");
 	jw_kint(w, "created", (int64_t)(a->started_wall / 1000));
 	jw_kstr(w, "owned_by", "mai");
@@ -142,8 +142,11 @@ list_one(void *arg, const struct router_row *row)
 {
 	struct listing *l = arg;
 
-	if (leads(row) == l->first_pass && (!row->model->unlisted || l->first_pass))
-		put_model(&l->w, l->a, row);
+	if (leads(row) != l->first_pass || row->model->unlisted)
+		return;
+	put_model(&l->w, l->a, row, row->model->id);
+	for (char **s = row->model->aliases; l->a->conf->list_aliases && s != NULL && *s != NULL; s++)
+		put_model(&l->w, l->a, row, *s);
 }
 
 static void
@@ -206,7 +209,7 @@ api_get_v1_model(struct api *a, struct api_req *q)
 		unknown_model(a, q->req, q->rest);
 		return;
 	}
-	put_model(&w, a, &row);
+	put_model(&w, a, &row, row.model->id);
 	api_json(q->req, 200, &b);
 	strbuf_fini(&b);
 }

@@ -8,6 +8,7 @@ libapp_a_SOURCES += \
 	src/app/cmd_serve.c src/app/cmd_serve.h src/app/cmd_top.c \
 	src/app/daemon.c src/app/daemon.h \
 	src/app/guard.c src/app/guard.h \
+	src/app/log_child.c src/app/log_child.h \
 	src/app/log_out.c src/app/log_out.h \
 	src/app/server.c src/app/server.h
 libapp_a_SOURCES += \

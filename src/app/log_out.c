@@ -12,12 +12,13 @@
 #include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 static int own = -1;		/* a description of our own */
 static bool file;		/* a plain file: it never makes anybody wait, and its offset is shared */
 static bool cut;		/* the last line went out in part */
-static unsigned long dropped;
+static unsigned long long dropped;
 
 void
 log_out_open(void)
@@ -62,23 +63,39 @@ whole(const char *p, size_t n)
 }
 
 void
-log_out(const char *line, size_t n)
+log_out_dropped(unsigned long long lines)
+{
+	dropped += lines;
+}
+
+static unsigned long long
+count(const char *p, size_t n)
+{
+	unsigned long long lines = 0;
+
+	for (const char *end = p + n; p < end && (p = memchr(p, '\n', (size_t)(end - p))) != NULL; p++)
+		lines++;
+	return lines;
+}
+
+void
+log_out(const char *lines, size_t n)
 {
 	char text[64];
 	int len;
 
 	if (cut && !whole("\n", 1)) {
-		dropped++;
+		dropped += count(lines, n);
 		return;
 	}
 	if (dropped > 0) {
-		len = snprintf(text, sizeof(text), "mai: %lu lines not shown\n", dropped);
+		len = snprintf(text, sizeof(text), "mai: %llu lines not shown\n", dropped);
 		if (!whole(text, (size_t)len)) {
-			dropped++;
+			dropped += count(lines, n);
 			return;
 		}
 		dropped = 0;
 	}
-	if (!whole(line, n))
-		dropped++;
+	if (!whole(lines, n))
+		dropped += count(lines, n);
 }

@@ -7,7 +7,9 @@
 
 /* Once, before the first line. */
 void log_out_open(void);
-/* One line with its newline; what does not fit is dropped and counted, and that is said later. */
-void log_out(const char *line, size_t n);
+/* Lines with their newlines; what does not fit is dropped and counted, and that is said later. */
+void log_out(const char *lines, size_t n);
+/* So many more were lost on the way here. */
+void log_out_dropped(unsigned long long lines);
 
 #endif

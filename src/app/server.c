@@ -17,6 +17,7 @@
 
 #include "api/api.h"
 #include "app/daemon.h"
+#include "app/log_child.h"
 #include "app/log_out.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -44,6 +45,7 @@ struct server {
 	struct sigwatch term, intr, hup, usr1;
 	struct watch guard;
 	struct timer flush;
+	struct log_child log_child;
 	int stops;			/* how often we were told to end */
 	int status;
 	int port;
@@ -85,7 +87,7 @@ to_ring(void *arg, enum log_level level, const char *module, const char *ctx, co
 		strbuf_printf(&line, "%s: ", ctx);
 	text_clean(&line, text, strlen(text), 4096);
 	ring_put(s->ring, RING_MAI, ctx, lv, line.p, line.len);
-	if (s->o->log_stderr) {
+	if (s->o->log_stderr && (s->conf->log_out == LOG_OUT_PROXY || s->conf->log_out == LOG_OUT_BOTH)) {
 		uint64_t ms = clock_wall_ms();
 		time_t t = (time_t)(ms / 1000);
 		struct tm tm;
@@ -180,6 +182,13 @@ limits_of(const struct conf *c)
 	};
 }
 
+static void
+set_log_child(struct server *s)
+{
+	log_child_set(&s->log_child, s->o->log_stderr &&
+	    (s->conf->log_out == LOG_OUT_UPSTREAM || s->conf->log_out == LOG_OUT_BOTH));
+}
+
 static int
 server_reload(void *arg, struct err *e)
 {
@@ -202,6 +211,7 @@ server_reload(void *arg, struct err *e)
 	api_set_conf(s->api, c);
 	conf_unref(&s->conf);
 	s->conf = c;
+	set_log_child(s);
 	log_info("server", NULL, "configuration loaded again");
 	return 0;
 }
@@ -303,6 +313,8 @@ server_build(struct server *s, struct err *e)
 	s->metrics = metrics_new();
 	log_set_sink(to_ring, s);
 	log_set_level((enum log_level)s->conf->log_level);
+	log_child_start(&s->log_child, s->loop, s->ring);
+	set_log_child(s);
 	watch_signals(s);
 	s->pool = http_pool_new(s->loop);
 	s->engines = engine_env_new(&(struct engine_env_opts){
@@ -333,6 +345,7 @@ server_free(struct server *s)
 	http_pool_free(&s->pool);
 	log_set_sink(NULL, NULL);
 	metrics_free(&s->metrics);
+	log_child_stop(&s->log_child);
 	ring_free(&s->ring);
 	bus_free(&s->bus);
 	if (s->loop != NULL) {

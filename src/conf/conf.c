@@ -24,6 +24,8 @@ static const size_t model_strings[] = {
 static const size_t model_lists[] = {
 	offsetof(struct conf_model, aliases), offsetof(struct conf_model, argv), offsetof(struct conf_model, cmd_stop),
 	offsetof(struct conf_model, env), offsetof(struct conf_model, extra_paths),
+	offsetof(struct conf_model, strip_params), offsetof(struct conf_model, set_params),
+	offsetof(struct conf_model, set_params_by_id),
 };
 static const size_t conf_strings[] = {
 	offsetof(struct conf, path), offsetof(struct conf, default_model), offsetof(struct conf, fallback_model),
@@ -31,7 +33,8 @@ static const size_t conf_strings[] = {
 };
 static const size_t conf_lists[] = {
 	offsetof(struct conf, allowed_hosts), offsetof(struct conf, allowed_origins),
-	offsetof(struct conf, secret_env), offsetof(struct conf, warnings),
+	offsetof(struct conf, secret_env), offsetof(struct conf, warnings), offsetof(struct conf, notes),
+	offsetof(struct conf, preload),
 };
 
 static char **

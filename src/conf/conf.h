@@ -15,6 +15,10 @@
 
 enum conf_route { ROUTE_SWAP, ROUTE_LOADED, ROUTE_REJECT };
 enum conf_scope { SCOPE_ADMIN, SCOPE_INFER };
+/* Which lines mai serve writes to standard error: its own, those of engines, both, none. */
+enum conf_log_out { LOG_OUT_PROXY, LOG_OUT_UPSTREAM, LOG_OUT_BOTH, LOG_OUT_NONE };
+/* Where maxLoaded comes from. */
+enum conf_max_from { MAX_FROM_DEFAULT, MAX_FROM_FILE, MAX_FROM_GROUPS };
 enum conf_source { CONF_FILE, CONF_ENV, CONF_MODEL };	/* mai.yaml; MLX_* only; `mai MODEL` */
 
 struct conf_listen {
@@ -47,6 +51,9 @@ struct conf_model {
 	char *proxy_url;		/* remote model: https://...; else NULL */
 	bool external;			/* the work is not in our process group */
 	char **extra_paths;
+	char **strip_params;		/* names of parameters that are taken out of requests */
+	char **set_params;		/* name, JSON text, name, JSON text, ...: put in */
+	char **set_params_by_id;	/* id, name, JSON text, ...: put in when the request names that id */
 	int max_tokens;			/* what the command was built with; 0: not set */
 	uint64_t health_check_timeout, start_timeout, stall_timeout, stable_after;
 	int max_attempts;
@@ -73,24 +80,28 @@ struct conf {
 	char *default_model;		/* an id; NULL only without models */
 	bool default_model_set;		/* named by the user, not guessed */
 	char *fallback_model;		/* an id or NULL */
-	char **preload;			/* ids to load at start; NULL: none */
 	char *model_directory;		/* or NULL */
 	char *python;			/* MLX_PYTHON; NULL: python3 */
 	enum conf_route route;
 	bool rollback;			/* onSwapFailure */
 	bool hangup_detach;
 	int max_loaded;
+	enum conf_max_from max_from;
+	char **preload;			/* ids of models that are started at once */
+	bool list_aliases;		/* includeAliasesInList */
 	uint64_t memory_budget, min_resident, max_swap_wait;
 	int queue_max;
 	uint64_t queue_max_wait, heartbeat_after, heartbeat_every;
 	uint64_t max_body, body_memory, max_head, head_timeout, idle_timeout;
 	int max_connections, start_port;
 	int log_level;			/* enum log_level */
+	enum conf_log_out log_out;
 	bool fill_defaults;		/* the seed's max_tokens, temperature, top_p are filled in */
 	char *theme;			/* dashboard: default, light, mono */
 	bool mouse, log_colors, bell;
 	char **secret_env;		/* names of variables that hold keys: not passed to engines */
 	char **warnings;		/* "file:line:col: text" */
+	char **notes;			/* the same: what a file of llama-swap means here; only for the plan */
 	unsigned refs;
 };
 
@@ -138,8 +149,13 @@ char **conf_argv(char *const *words, int port, long pid, const char *model_id);
 /* POSIX-like words of a command line: quotes, backslash, newlines as blanks, # lines dropped. NULL with why. */
 char **conf_split(const char *cmd, struct err *e);
 
-/* The plan `mai check` prints: listeners, models, their commands, warnings. */
+/* The plan `mai check` prints, in lines of 80 columns where words allow it: listeners, models, their commands, warnings. */
 void conf_describe(const struct conf *c, struct strbuf *out);
+/* Remarks in its form, a label before each; list may be NULL. */
+void conf_describe_list(const char *label, char *const *list, struct strbuf *out);
+/* The plan as one JSON object, without listeners, warnings and notes. */
+struct jsonw;
+void conf_plan_json(const struct conf *c, struct jsonw *w);
 
 /* Models found on disk (model directory, Hugging Face and llama.cpp caches) that are not configured. */
 struct conf_found {

@@ -67,6 +67,89 @@ check_ports(struct conf *c, struct conf_errors *errs)
 	}
 }
 
+static const char *
+base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash == NULL ? path : slash + 1;
+}
+
+static bool
+is_one_of(const char *s, const char *const *list, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(s, list[i]) == 0)
+			return true;
+	return false;
+}
+
+/* The script of sh -c, when the server does not take the shell's place. */
+static bool
+stays_between(char *const *argv)
+{
+	for (; *argv != NULL; argv++)
+		if (strcmp(*argv, "-c") == 0 && argv[1] != NULL)
+			return strstr(argv[1], "exec ") == NULL;
+	return false;
+}
+
+static bool
+is_detached(char *const *argv)
+{
+	for (; *argv != NULL; argv++)
+		if (strcmp(*argv, "-d") == 0 || strcmp(*argv, "--detach") == 0)
+			return true;
+	return false;
+}
+
+/* Programs that start the server instead of being it: signals end there, or the work goes on elsewhere. */
+static void
+warn_wrapper(struct conf *c, const struct conf_model *m)
+{
+	static const char *const shells[] = {"sh", "bash", "dash", "zsh", "ksh"}, *const uv[] = {"uv", "uvx"},
+	    *const containers[] = {"docker", "podman", "nerdctl"};
+	const char *program = base_name(m->argv[0]);
+
+	if (is_one_of(program, containers, ARRAY_LEN(containers)) && is_detached(m->argv))
+		conf_warn(c, place_of(c, m), "model '%s': %s -d returns at once, which looks like a crash: leave -d out",
+		    m->id, program);
+	if (m->cmd_stop != NULL)
+		return;
+	if (is_one_of(program, containers, ARRAY_LEN(containers)))
+		conf_warn(c, place_of(c, m), "model '%s': what %s starts may outlive it: set cmdStop (%s stop NAME)", m->id,
+		    program, program);
+	else if (is_one_of(program, uv, ARRAY_LEN(uv)))
+		conf_warn(c, place_of(c, m), "model '%s': %s stays between mai and the server: name the program of the "
+		    "environment itself, or set cmdStop", m->id, program);
+	else if (is_one_of(program, shells, ARRAY_LEN(shells)) && stays_between(m->argv))
+		conf_warn(c, place_of(c, m), "model '%s': %s stays between mai and the server: write exec before the "
+		    "command, or set cmdStop", m->id, program);
+}
+
+static void
+warn_room(struct conf *c)
+{
+	struct conf_place at = {c->path, 0, 0};
+	int pinned = 0, engines = 0;
+	char need[16], have[16];
+
+	for (size_t i = 0; i < c->nmodels; i++) {
+		const struct conf_model *m = c->models[i];
+
+		pinned += m->pin && m->proxy_url == NULL;
+		engines += m->proxy_url == NULL;
+		if (c->memory_budget == 0 || m->memory <= c->memory_budget)
+			continue;
+		text_size(need, sizeof(need), m->memory);
+		text_size(have, sizeof(have), c->memory_budget);
+		conf_warn(c, place_of(c, m), "model '%s' needs %s, but memoryBudget is %s", m->id, need, have);
+	}
+	if (pinned >= c->max_loaded && pinned < engines)
+		conf_warn(c, at, "%d pinned model%s may take all places (maxLoaded %d): the others cannot be loaded then",
+		    pinned, pinned == 1 ? "" : "s", c->max_loaded);
+}
+
 /* Not errors: a disk may be mounted later, and the engine's own host may be meant so. */
 static void
 warn_models(struct conf *c)
@@ -86,6 +169,8 @@ warn_models(struct conf *c)
 		if (m->proxy_url != NULL)
 			conf_warn(c, place_of(c, m), "model '%s' is a server of its own: requests are not forwarded to "
 			    "it yet", m->id);
+		if (m->argv != NULL)
+			warn_wrapper(c, m);
 		if (m->backoff > m->backoff_max)
 			conf_warn(c, place_of(c, m), "model '%s': backoff is above backoffMax", m->id);
 	}
@@ -99,6 +184,7 @@ conf_check(struct conf *c, struct conf_errors *errs)
 	check_names(c, errs);
 	check_ports(c, errs);
 	warn_models(c);
+	warn_room(c);
 }
 
 void

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC
- * metadata: YAML as JSON. */
+ * metadata and filters: YAML as JSON. */
 #include <ctype.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,54 +16,112 @@
 struct work {
 	struct reader *r;
 	struct jsonw w;
+	const char *what;
+	bool *port;
 	int nodes;
 	bool failed;
 };
 
-/* JSON's own grammar: what YAML calls a number besides (0x10, .5, 1_000) is text. */
+/* 0x1f and 0o17, in decimal. */
 static bool
-is_number(const char *s)
+put_based(struct strbuf *out, const char *s)
 {
-	s += *s == '-';
-	if (!isdigit((unsigned char)*s) || (s[0] == '0' && isdigit((unsigned char)s[1])))
+	const char *digits = s[1] == 'x' ? "0123456789abcdefABCDEF" : "01234567";
+	unsigned long long v;
+	char *end;
+
+	if (s[0] != '0' || (s[1] != 'x' && s[1] != 'o') || s[2] == '\0' || strspn(s + 2, digits) != strlen(s + 2))
 		return false;
-	s += strspn(s, "0123456789");
+	errno = 0;
+	v = strtoull(s + 2, &end, s[1] == 'x' ? 16 : 8);
+	if (errno != 0)
+		return false;
+	strbuf_num(out, v);
+	return true;
+}
+
+/* The numbers of YAML's core schema, written as JSON wants them. 007 is none: what it means is not agreed on. */
+static bool
+put_number(struct strbuf *out, const char *s)
+{
+	const char *whole, *part = "", *exp = "";
+	size_t nwhole, npart = 0, nexp = 0;
+
+	if (put_based(out, s))
+		return true;
+	if (*s == '-')
+		strbuf_putc(out, '-');
+	s += *s == '-' || *s == '+';
+	whole = s;
+	nwhole = strspn(s, "0123456789");
+	s += nwhole;
 	if (*s == '.') {
-		if (!isdigit((unsigned char)*++s))
-			return false;
-		s += strspn(s, "0123456789");
+		part = ++s;
+		npart = strspn(s, "0123456789");
+		s += npart;
 	}
-	if (*s == 'e' || *s == 'E') {
-		s++;
+	if (nwhole + npart > 0 && (*s == 'e' || *s == 'E')) {
+		exp = s++;
 		s += *s == '-' || *s == '+';
-		if (!isdigit((unsigned char)*s))
-			return false;
-		s += strspn(s, "0123456789");
+		nexp = strspn(s, "0123456789") == 0 ? 0 : (size_t)(s - exp) + strspn(s, "0123456789");
+		s = exp + nexp;
 	}
-	return *s == '\0';
+	if (*s != '\0' || nwhole + npart == 0 || (nwhole > 1 && *whole == '0'))
+		return false;
+	strbuf_add(out, nwhole > 0 ? whole : "0", nwhole > 0 ? nwhole : 1);
+	if (npart > 0) {
+		strbuf_putc(out, '.');
+		strbuf_add(out, part, npart);
+	}
+	strbuf_add(out, exp, nexp);
+	return true;
+}
+
+static int
+truth(const char *s)
+{
+	static const char *const words[] = {"false", "true", "False", "True", "FALSE", "TRUE"};
+
+	for (size_t i = 0; i < ARRAY_LEN(words); i++)
+		if (strcmp(s, words[i]) == 0)
+			return (int)(i & 1);
+	return -1;
 }
 
 static void
 scalar(struct work *j, yaml_node_t *n)
 {
-	bool plain = n->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
-	char *s;
+	const struct expand x = {.macros = j->r->scope, .port_stays = j->port,
+	    .model_id = j->r->model == NULL ? NULL : j->r->model->id};
+	struct strbuf number = STRBUF_INIT;
+	const char *text;
+	struct err e = {""};
+	char *s = NULL;
+	bool typed;
 
 	if (conf_node_is_null(n)) {
 		jw_null(&j->w);
 		return;
 	}
-	s = conf_node_expand(j->r, n, "metadata", false, NULL);
+	text = conf_node_text(j->r, n, j->what);
+	if (text != NULL)
+		s = conf_macro_expand(&x, text, &e);
 	if (s == NULL) {
+		if (text != NULL)
+			conf_node_fail(j->r, n, "%s: %s", j->what, e.msg);
 		j->failed = true;
 		return;
 	}
-	if (plain && is_number(s))
-		jw_raw(&j->w, s);
-	else if (plain && (strcmp(s, "true") == 0 || strcmp(s, "false") == 0))
-		jw_bool(&j->w, *s == 't');
+	typed = conf_macro_typed(j->r->scope, text, n->data.scalar.style == YAML_PLAIN_SCALAR_STYLE);
+	if (strcmp(s, "${PORT}") == 0)
+		jw_null(&j->w);
+	else if (typed && put_number(&number, s))
+		jw_raw(&j->w, strbuf_str(&number));
+	else if (typed && truth(s) >= 0)
+		jw_bool(&j->w, truth(s) == 1);
 	else
 		jw_str(&j->w, s);
+	strbuf_fini(&number);
 	free(s);
 }
 
@@ -75,7 +134,7 @@ value(struct work *j, yaml_node_t *n, int depth)
 	if (j->failed)
 		return;
 	if (depth > DEPTH_MAX || ++j->nodes > NODES_MAX || j->w.b->full) {
-		conf_node_fail(j->r, n, "metadata: too large or nested too deep");
+		conf_node_fail(j->r, n, "%s: too large or nested too deep", j->what);
 		j->failed = true;
 	} else if (n->type == YAML_SCALAR_NODE) {
 		scalar(j, n);
@@ -87,7 +146,7 @@ value(struct work *j, yaml_node_t *n, int depth)
 	} else {
 		int before = j->r->errs->n;
 
-		pairs = conf_node_pairs(j->r, n, "metadata", &count);
+		pairs = conf_node_pairs(j->r, n, j->what, &count);
 		j->failed = j->r->errs->n > before;
 		jw_obj(&j->w);
 		for (size_t i = 0; i < count && !j->failed; i++) {
@@ -100,21 +159,32 @@ value(struct work *j, yaml_node_t *n, int depth)
 }
 
 char *
-conf_value_json(struct reader *r, yaml_node_t *n)
+conf_value_json(struct reader *r, yaml_node_t *n, const char *what, bool *port)
 {
 	struct strbuf out = {.max = JSON_MAX};
-	struct work j = {.r = r, .w = JSONW(&out)};
+	struct work j = {.r = r, .w = JSONW(&out), .what = what, .port = port};
 
-	if (n->type != YAML_MAPPING_NODE) {
-		conf_node_fail(r, n, "metadata: expected a mapping (key: value)");
-		return NULL;
-	}
 	value(&j, n, 1);
 	if (!j.failed && out.full)
-		conf_node_fail(r, n, "metadata: larger than %d bytes", JSON_MAX);
+		conf_node_fail(r, n, "%s: larger than %d bytes", what, JSON_MAX);
 	if (j.failed || out.full) {
 		strbuf_fini(&out);
 		return NULL;
 	}
 	return strbuf_take(&out);
+}
+
+void
+conf_read_metadata(struct reader *r, yaml_node_t *n)
+{
+	bool port = false;
+
+	if (n->type != YAML_MAPPING_NODE) {
+		conf_node_fail(r, n, "metadata: expected a mapping (key: value)");
+		return;
+	}
+	free(r->model->metadata);
+	r->model->metadata = conf_value_json(r, n, "metadata", &port);
+	if (port)
+		conf_warn(r->c, conf_node_place(r, n), "metadata: ${PORT} is known only when an engine starts: left out");
 }

@@ -91,3 +91,13 @@ conf_keys_mdoc(enum key_where where, struct strbuf *out)
 			strbuf_puts(out, "Not used yet.\n");
 	}
 }
+
+void
+conf_keys_foreign_mdoc(struct strbuf *out)
+{
+	for (size_t i = 0; i < conf_nkeys; i++)
+		if (conf_keys[i].type == KEY_FOREIGN) {
+			strbuf_printf(out, ".It Ic %s\n", conf_keys[i].key);
+			put_text(out, conf_keys[i].doc);
+		}
+}

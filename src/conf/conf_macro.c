@@ -86,6 +86,11 @@ put(struct work *w, const char *name)
 		strbuf_puts(&w->out, w->x->model_id);
 		return 0;
 	}
+	if (strcmp(name, "PORT") == 0 && w->x->port_stays != NULL) {
+		*w->x->port_stays = true;
+		strbuf_puts(&w->out, "${PORT}");
+		return 0;
+	}
 	if (strcmp(name, "PORT") == 0 || strcmp(name, "PID") == 0 || strcmp(name, "MODEL_ID") == 0) {
 		if (!w->x->late)
 			return err_set(w->e, "${%s} has no meaning here", name);
@@ -144,4 +149,33 @@ conf_macro_expand(const struct expand *x, const char *s, struct err *e)
 		return NULL;
 	}
 	return strbuf_take(&w.out);
+}
+
+/* The macro of which the text is nothing but the name; NULL. */
+static const struct macro *
+alone(const struct macros *m, const char *s)
+{
+	size_t n = strlen(s);
+	char name[128];
+
+	if (n < 4 || n >= sizeof(name) || strncmp(s, "${", 2) != 0 || strchr(s, '}') != s + n - 1)
+		return NULL;
+	memcpy(name, s + 2, n - 3);
+	name[n - 3] = '\0';
+	return find(m, name);
+}
+
+bool
+conf_macro_typed(const struct macros *m, const char *s, bool plain)
+{
+	const struct macro *one;
+
+	for (int depth = 0; depth < DEPTH_MAX && (one = alone(m, s)) != NULL; depth++) {
+		s = one->value;
+		plain = one->plain;
+	}
+	/* Variables of the environment stand for what they hold. */
+	for (const char *p = s; plain && (p = strstr(p, "${")) != NULL; p += 2)
+		plain = strncmp(p, "${env.", 6) == 0;
+	return plain;
 }

@@ -30,6 +30,15 @@ conf_node_fail(struct reader *r, const yaml_node_t *n, const char *fmt, ...)
 	strbuf_fini(&text);
 }
 
+void
+conf_unknown_key(struct reader *r, yaml_node_t *key, const char *where, const char *const *known, size_t n)
+{
+	const char *name = (const char *)key->data.scalar.value, *near = conf_nearest(name, known, n);
+
+	conf_node_fail(r, key, "unknown key '%.100s' in %s%s%s%s", name, where, near == NULL ? "" : "; did you mean '",
+	    near == NULL ? "" : near, near == NULL ? "" : "'?");
+}
+
 bool
 conf_node_is_null(const yaml_node_t *n)
 {

@@ -9,6 +9,7 @@
 #define CONF_SEED_ENGINE_PORT 8082
 #define CONF_SEED_MODEL "mlx-community/Qwen2.5-7B-Instruct-4bit"
 #define CONF_SEED_MAX_TOKENS 32768
+#define CONF_NAME_MAX 255	/* bytes of a name that requests may use */
 
 /* Where a message belongs. line 0: only the file (or the variable) is named; file NULL: no place at all. */
 struct conf_place {

@@ -87,9 +87,8 @@ set_size(struct reader *r, const struct keydef *k, yaml_node_t *n, const char *s
 		*(uint64_t *)conf_value_target(r, k) = bytes;
 }
 
-/* 1, 0, or -1 for what is no truth value. */
-static int
-truth(const char *s)
+int
+conf_truth(const char *s)
 {
 	static const char *const words[] = {"false", "true", "no", "yes", "off", "on"};
 
@@ -102,7 +101,7 @@ truth(const char *s)
 static void
 set_bool(struct reader *r, const struct keydef *k, yaml_node_t *n, const char *s)
 {
-	int v = truth(s);
+	int v = conf_truth(s);
 
 	if (v < 0)
 		conf_node_fail(r, n, "%s: expected true or false, got '%s'", k->key, s);
@@ -199,8 +198,6 @@ set_scalar(struct reader *r, const struct keydef *k, yaml_node_t *n)
 void
 conf_value_set(struct reader *r, const struct keydef *k, yaml_node_t *n)
 {
-	char **json;
-
 	/* `key:` without a value leaves the default. */
 	if (conf_node_is_null(n) && k->type != KEY_LISTEN)
 		return;
@@ -216,9 +213,21 @@ conf_value_set(struct reader *r, const struct keydef *k, yaml_node_t *n)
 		conf_value_list(r, k, n);
 		break;
 	case KEY_METADATA:
-		json = conf_value_target(r, k);
-		free(*json);
-		*json = conf_value_json(r, n);
+		conf_read_metadata(r, n);
+		break;
+	case KEY_FILTERS:
+		conf_read_filters(r, n);
+		break;
+	case KEY_HOOKS:
+		conf_read_hooks(r, n);
+		break;
+	case KEY_ROUTING:
+		conf_read_routing(r, n);
+		break;
+	case KEY_GROUPS:
+		if (r->groups != NULL)
+			conf_node_fail(r, n, "groups are given twice, in routing too");
+		r->groups = n;
 		break;
 	case KEY_MODELS:
 	case KEY_MACROS:

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "base/xmalloc.h"
 #include "conf/conf_yaml.h"
 
@@ -188,28 +189,60 @@ set_keys(struct reader *r, yaml_node_t *n)
 	free(items);
 }
 
-/* llama-swap's timeouts; connect is the one that matters between two processes of one machine. */
+static void
+set_first_byte(struct reader *r, yaml_node_t *n)
+{
+	char *s = conf_node_expand(r, n, "timeouts.responseHeader", false, NULL);
+
+	if (s != NULL && text_parse_duration(s, &r->model->first_byte_timeout) < 0)
+		conf_node_fail(r, n, "timeouts.responseHeader: expected a time (30, 1.5, 10m), got '%s'", s);
+	free(s);
+}
+
+static void
+set_connect(struct reader *r, yaml_node_t *n)
+{
+	const struct keydef *k = conf_key_find(KEY_MODEL, "connectTimeout");
+
+	/* There 0 is no limit. */
+	if (n->type == YAML_SCALAR_NODE && strcmp((const char *)n->data.scalar.value, "0") == 0)
+		r->model->connect_timeout = (uint64_t)k->hi;
+	else
+		conf_value_set(r, k, n);
+}
+
+/* llama-swap's timeouts; those two matter between two processes of one machine. */
 static void
 set_timeouts(struct reader *r, yaml_node_t *n)
 {
-	static const char *const others[] = {"keepalive", "responseHeader", "tlsHandshake", "expectContinue",
+	static const struct {
+		const char *key, *why;
+	} others[] = {
+		{"keepalive", "a peer on this machine cannot get lost"},
+		{"tlsHandshake", "engines are spoken to without TLS"},
+		{"expectContinue", "a request goes to the engine at once"},
+		{"idleConn", "a connection to an engine is kept for 4 s at most"},
+	};
+	static const char *const keys[] = {"connect", "responseHeader", "keepalive", "tlsHandshake", "expectContinue",
 	    "idleConn"};
 	struct pair *pairs;
-	size_t count;
+	size_t count, j;
 
 	pairs = conf_node_pairs(r, n, "timeouts", &count);
 	for (size_t i = 0; i < count; i++) {
 		const char *name = (const char *)pairs[i].key->data.scalar.value;
-		bool other = false;
 
-		for (size_t j = 0; j < ARRAY_LEN(others); j++)
-			other = other || strcmp(others[j], name) == 0;
+		for (j = 0; j < ARRAY_LEN(others) && strcmp(others[j].key, name) != 0; j++)
+			;
 		if (strcmp(name, "connect") == 0)
-			conf_value_set(r, conf_key_find(KEY_MODEL, "connectTimeout"), pairs[i].value);
-		else if (other)
-			conf_warn(r->c, conf_node_place(r, pairs[i].key), "timeouts.%s is not used: ignored", name);
+			set_connect(r, pairs[i].value);
+		else if (strcmp(name, "responseHeader") == 0)
+			set_first_byte(r, pairs[i].value);
+		else if (j < ARRAY_LEN(others))
+			conf_warn(r->c, conf_node_place(r, pairs[i].key), "timeouts.%s is ignored: %s", name,
+			    others[j].why);
 		else
-			conf_node_fail(r, pairs[i].key, "unknown key '%s' in timeouts", name);
+			conf_unknown_key(r, pairs[i].key, "timeouts", keys, ARRAY_LEN(keys));
 	}
 	free(pairs);
 }

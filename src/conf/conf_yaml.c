@@ -138,8 +138,7 @@ conf_read_pair(struct reader *r, const struct pair *p, enum key_where level)
 	if (k->unused)
 		conf_warn(r->c, conf_node_place(r, p->key), "'%s' is not used yet", k->key);
 	if (k->type == KEY_FOREIGN)
-		conf_warn(r->c, conf_node_place(r, p->key), "'%s' is a key of llama-swap that mai does not have: ignored",
-		    k->key);
+		conf_warn(r->c, conf_node_place(r, p->key), "%s is ignored: %s", k->key, k->doc);
 	else
 		conf_value_set(r, k, p->value);
 }
@@ -154,30 +153,36 @@ value_of(const struct pair *pairs, size_t n, const char *key)
 	return NULL;
 }
 
+void
+conf_unknown_model(struct reader *r, yaml_node_t *at, const char *key, const char *name)
+{
+	const char **ids = xcalloc(r->c->nmodels + 1, sizeof(*ids)), *near;
+
+	for (size_t i = 0; i < r->c->nmodels; i++)
+		ids[i] = r->c->models[i]->id;
+	near = conf_nearest(name, ids, r->c->nmodels);
+	conf_node_fail(r, at, "%s: there is no model '%.300s'%s%s%s", key, name, near == NULL ? "" : "; did you mean '",
+	    near == NULL ? "" : near, near == NULL ? "" : "'?");
+	free(ids);
+}
+
 /* A name given as alias becomes the id. */
 static void
 settle_name(struct reader *r, char **name, yaml_node_t *at, const char *key)
 {
 	const struct conf_model *m;
-	const char **ids, *near;
+	char *id;
 
 	if (*name == NULL)
 		return;
 	m = conf_find(r->c, *name);
-	if (m != NULL) {
-		char *id = xstrdup(m->id);
-
-		free(*name);
-		*name = id;
+	if (m == NULL) {
+		conf_unknown_model(r, at, key, *name);
 		return;
 	}
-	ids = xcalloc(r->c->nmodels + 1, sizeof(*ids));
-	for (size_t i = 0; i < r->c->nmodels; i++)
-		ids[i] = r->c->models[i]->id;
-	near = conf_nearest(*name, ids, r->c->nmodels);
-	conf_node_fail(r, at, "%s: there is no model '%s'%s%s%s", key, *name, near == NULL ? "" : "; did you mean '",
-	    near == NULL ? "" : near, near == NULL ? "" : "'?");
-	free(ids);
+	id = xstrdup(m->id);
+	free(*name);
+	*name = id;
 }
 
 static void
@@ -187,21 +192,28 @@ read_root(struct reader *r, yaml_node_t *root)
 	struct err e = {""};
 	struct pair *pairs;
 	size_t n;
+	int before = r->errs->n;
 
 	pairs = conf_node_pairs(r, root, "the file", &n);
 	conf_read_macros(r, value_of(pairs, n, "macros"), &r->macros);
 	r->scope = &r->macros;
 	for (size_t i = 0; i < n; i++)
 		conf_read_pair(r, &pairs[i], KEY_GLOBAL);
+	if (!conf_node_is_null(value_of(pairs, n, "maxLoaded")))
+		c->max_from = MAX_FROM_FILE;
 	if (c->nlisten == 0 && value_of(pairs, n, "listen") == NULL &&
 	    conf_listen_add_tcp(c, "127.0.0.1", CONF_DEFAULT_PORT, &e) < 0)
 		conf_node_fail(r, root, "%s", e.msg);
 	conf_read_models(r, value_of(pairs, n, "models"));
 	settle_name(r, &c->default_model, r->default_at, "defaultModel");
 	settle_name(r, &c->fallback_model, r->fallback_at, "fallbackModel");
+	conf_settle_groups(r);
+	conf_settle_preload(r);
 	c->default_model_set = c->default_model != NULL;
 	if (c->default_model == NULL && c->nmodels > 0)
 		c->default_model = xstrdup(c->models[0]->id);
+	if (r->errs->n == before)
+		conf_note_differences(r, pairs, n);
 	free(pairs);
 }
 

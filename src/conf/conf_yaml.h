@@ -11,7 +11,8 @@ enum key_where { KEY_GLOBAL, KEY_MODEL, KEY_BOTH, KEY_DASHBOARD };
 enum key_type {
 	KEY_LISTEN, KEY_KEYS, KEY_STRS, KEY_STR, KEY_DIR, KEY_MODELS, KEY_MACROS, KEY_CHOICE, KEY_INT, KEY_SIZE,
 	KEY_TIME, KEY_FLAG, KEY_WORD, KEY_BOOL, KEY_DASHBOARD_MAP, KEY_LATER, KEY_FOREIGN, KEY_UNLOAD, KEY_MODEL_NAME,
-	KEY_TEXT, KEY_WORDS, KEY_CMD, KEY_ENV, KEY_PATHS, KEY_EXTERNAL, KEY_TTL, KEY_METADATA, KEY_TIMEOUTS
+	KEY_TEXT, KEY_WORDS, KEY_CMD, KEY_ENV, KEY_PATHS, KEY_EXTERNAL, KEY_TTL, KEY_METADATA, KEY_TIMEOUTS,
+	KEY_FILTERS, KEY_GROUPS, KEY_HOOKS, KEY_ROUTING
 };
 /* What an offset counts from. */
 enum key_in { KEY_IN_NONE, KEY_IN_CONF, KEY_IN_MODEL, KEY_IN_BASE, KEY_IN_TEXTS };
@@ -35,11 +36,14 @@ const struct keydef *conf_key_find(enum key_where level, const char *key);
 const char *conf_key_nearest(enum key_where level, const char *key);
 /* The list of one kind of keys as mdoc, for the manual. */
 void conf_keys_mdoc(enum key_where where, struct strbuf *out);
+/* The same of those that are ignored. */
+void conf_keys_foreign_mdoc(struct strbuf *out);
 
 /* macros --------------------------------------------------------------------------------------------------------- */
 
 struct macro {
 	char *name, *value;	/* (owned) */
+	bool plain;		/* it stands there without quotes: what it says is its type */
 	bool active;		/* being expanded: meeting it again is a cycle */
 };
 struct macros {
@@ -54,9 +58,13 @@ struct expand {
 	const char *model_id;	/* put in for ${MODEL_ID}; NULL: only with late */
 	bool late;		/* ${PORT}, ${PID} and ${MODEL_ID} stay, for conf_argv */
 	char ***env_used;	/* names of ${env.NAME} are added; or NULL */
+	bool *port_stays;	/* ${PORT} stays, and this says so; NULL: it is as late says */
 };
 /* Owned by the caller; NULL with the reason (unknown or cyclic macro, missing variable, too long). */
 char *conf_macro_expand(const struct expand *x, const char *text, struct err *e);
+/* Whether what the text becomes has a type of its own (number, truth value): it is plain and has no macro in it, or is
+ * one macro of which the same holds. */
+bool conf_macro_typed(const struct macros *m, const char *text, bool plain);
 
 /* reading -------------------------------------------------------------------------------------------------------- */
 
@@ -64,6 +72,7 @@ char *conf_macro_expand(const struct expand *x, const char *text, struct err *e)
 struct texts {
 	char *engine, *cmd, *cmd_stop, *proxy, *check, *use_name;	/* (owned) */
 	char **args;
+	char **ids;		/* of setParamsByID: they become aliases */
 	int external;
 };
 
@@ -76,6 +85,7 @@ struct reader {
 	struct conf_model *base;	/* (owned) what models start from */
 	struct macros macros;	/* global ones */
 	yaml_node_t *default_at, *fallback_at;	/* where those names stand */
+	yaml_node_t *groups, *preload;	/* for when the models are known; or NULL */
 	struct conf_model *model;	/* being read, or NULL */
 	struct texts *texts;
 	const struct macros *scope;	/* macros that hold here */
@@ -98,18 +108,40 @@ bool conf_node_is_null(const yaml_node_t *n);
 /* Text with macros put in; NULL with a message. Owned by the caller. */
 char *conf_node_expand(struct reader *r, yaml_node_t *n, const char *what, bool late, char ***env_used);
 
+/* 1, 0, or -1 for what is no truth value. */
+int conf_truth(const char *s);
 /* Reads one value into what the key stands for. */
 void conf_value_set(struct reader *r, const struct keydef *k, yaml_node_t *n);
 /* The same for those that are no single value. */
 void conf_value_list(struct reader *r, const struct keydef *k, yaml_node_t *n);
 /* Where the key's value goes; NULL: a function of its own knows. */
 void *conf_value_target(struct reader *r, const struct keydef *k);
-/* As JSON, owned by the caller, or NULL with a message. */
-char *conf_value_json(struct reader *r, yaml_node_t *n);
+/* As JSON, owned by the caller, or NULL with a message. port: ${PORT} is not an error but null, or stays, and is told. */
+char *conf_value_json(struct reader *r, yaml_node_t *n, const char *what, bool *port);
+void conf_read_metadata(struct reader *r, yaml_node_t *n);
+/* Of the model that is being read. */
+void conf_read_filters(struct reader *r, yaml_node_t *n);
+/* The names that filters know become aliases; when the model is read. */
+void conf_filter_names(struct reader *r);
 /* Also finds cycles and unknown names in those that nobody uses. */
 void conf_read_macros(struct reader *r, yaml_node_t *n, struct macros *into);
 /* One key of a level and its value. */
 void conf_read_pair(struct reader *r, const struct pair *p, enum key_where level);
 void conf_read_models(struct reader *r, yaml_node_t *n);
+/* "file: there is no model 'x'; did you mean 'y'?" */
+void conf_unknown_model(struct reader *r, yaml_node_t *at, const char *key, const char *name);
+/* "unknown key 'x' in WHERE; did you mean 'y'?" */
+void conf_unknown_key(struct reader *r, yaml_node_t *key, const char *where, const char *const *known, size_t n);
+
+/* llama-swap ----------------------------------------------------------------------------------------------------- */
+
+/* hooks and routing: what is in them for mai is put aside, the rest is a warning. */
+void conf_read_hooks(struct reader *r, yaml_node_t *n);
+void conf_read_routing(struct reader *r, yaml_node_t *n);
+/* When the models are known: preload by id; groups as pin and maxLoaded. */
+void conf_settle_preload(struct reader *r);
+void conf_settle_groups(struct reader *r);
+/* What is used, but means something else than there. */
+void conf_note_differences(struct reader *r, const struct pair *pairs, size_t n);
 
 #endif

@@ -10,7 +10,6 @@
 
 #define MODELS_MAX 1000
 #define MACROS_MAX 1000
-#define NAME_MAX_BYTES 256
 
 static bool
 macro_name_ok(const char *name)
@@ -61,7 +60,8 @@ conf_read_macros(struct reader *r, yaml_node_t *n, struct macros *into)
 		if (value == NULL)
 			continue;
 		into->v = xreallocarray(into->v, into->n + 1, sizeof(*into->v));
-		into->v[into->n++] = (struct macro){xstrdup(name), xstrdup(value), false};
+		into->v[into->n++] = (struct macro){.name = xstrdup(name), .value = xstrdup(value),
+		    .plain = pairs[i].value->data.scalar.style == YAML_PLAIN_SCALAR_STYLE};
 	}
 	check_macros(r, pairs, count, into);
 	free(pairs);
@@ -77,6 +77,7 @@ texts_fini(struct texts *t)
 	free(t->check);
 	free(t->use_name);
 	strv_free(&t->args);
+	strv_free(&t->ids);
 }
 
 static int
@@ -88,8 +89,8 @@ check_id(struct reader *r, yaml_node_t *key)
 		conf_node_fail(r, key, "a model without a name");
 		return -1;
 	}
-	if (strlen(id) > NAME_MAX_BYTES) {
-		conf_node_fail(r, key, "a model's name is longer than %d bytes", NAME_MAX_BYTES);
+	if (strlen(id) > CONF_NAME_MAX) {
+		conf_node_fail(r, key, "a model's name is longer than %d bytes", CONF_NAME_MAX);
 		return -1;
 	}
 	for (const char *p = id; *p != '\0'; p++)
@@ -169,6 +170,7 @@ read_model(struct reader *r, yaml_node_t *id, const struct pair *pairs, size_t n
 	r->scope = &own;
 	for (size_t i = 0; i < n; i++)
 		conf_read_pair(r, &pairs[i], KEY_MODEL);
+	conf_filter_names(r);
 	if (model != NULL && !conf_node_is_null(model))
 		locate(r, m, model);
 	/* With a value missing, what follows from the values would only confuse. */

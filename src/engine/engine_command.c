@@ -52,14 +52,16 @@ is_dropped(const struct engine *e, const char *entry)
 char **
 engine_command_env(const struct engine *e)
 {
-	size_t n = strv_len(environ), own = strv_len(e->m->env), k = 0;
-	char **env = xcalloc(n + own + 3, sizeof(*env));
+	char **own = conf_argv(e->m->env, e->info.port, 0, e->id), **env;
+	size_t n = strv_len(environ), k = 0;
 
+	env = xcalloc(n + strv_len(own) + 3, sizeof(*env));
 	for (size_t i = 0; i < n; i++)
 		if (!is_dropped(e, environ[i]))
 			env[k++] = xstrdup(environ[i]);
-	for (size_t i = 0; i < own; i++)
-		env[k++] = xstrdup(e->m->env[i]);
+	for (char **v = own; v != NULL && *v != NULL; v++)
+		env[k++] = xstrdup(*v);
+	strv_free(&own);
 	if (!var_in(env, "PYTHONUNBUFFERED"))
 		env[k++] = xstrdup("PYTHONUNBUFFERED=1");
 	env[k++] = xasprintf("MAI_ENGINE=%s", e->mark);

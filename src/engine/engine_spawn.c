@@ -119,6 +119,7 @@ engine_spawn(struct engine *e, struct policy_verdict *v, char *cause, size_t cau
 	e->target.connect_timeout = e->m->connect_timeout;
 	strv_free(&e->argv);
 	e->argv = conf_argv(e->m->argv, port, 0, e->id);
+	e->info.port = port;	/* the environment may name it */
 	if (make_plan(e, &p, v, cause, cause_size) == 0) {
 		pid = engine_plan_fork(&p);
 		if (pid > 0) {
@@ -130,5 +131,7 @@ engine_spawn(struct engine *e, struct policy_verdict *v, char *cause, size_t cau
 		}
 	}
 	engine_plan_fini(&p);
+	if (rc < 0)
+		e->info.port = 0;
 	return rc;
 }

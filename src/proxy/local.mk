@@ -5,6 +5,7 @@ libproxy_a_SOURCES = \
 	src/proxy/proxy_edit.c \
 	src/proxy/proxy_end.c \
 	src/proxy/proxy_error.c \
+	src/proxy/proxy_filter.c src/proxy/proxy_filter.h \
 	src/proxy/proxy_fold.c \
 	src/proxy/proxy_form.c \
 	src/proxy/proxy_header.c src/proxy/proxy_header.h \
@@ -19,4 +20,5 @@ libproxy_a_SOURCES = \
 	src/proxy/proxy_txn.c \
 	src/proxy/proxy_upstream.c src/proxy/proxy_upstream.h \
 	src/proxy/proxy_usage.c src/proxy/proxy_usage.h \
-	src/proxy/proxy_usage_key.c
+	src/proxy/proxy_usage_key.c \
+	src/proxy/proxy_walk.c src/proxy/proxy_walk.h

@@ -92,9 +92,8 @@ unescape(const char *p, size_t n, char *out, size_t *nout)
 	return 11;
 }
 
-/* The text between two quotes, decoded and NUL-terminated; -1 when it is bad or does not fit. */
-static int
-decode(const char *p, size_t n, char *out, size_t size)
+int
+proxy_json_text(const char *p, size_t n, char *out, size_t size)
 {
 	size_t o = 0;
 
@@ -132,7 +131,7 @@ which_key(const char *p, size_t n)
 	char plain[64];
 
 	if (memchr(p, '\\', n) != NULL) {
-		if (decode(p, n, plain, sizeof(plain)) < 0)
+		if (proxy_json_text(p, n, plain, sizeof(plain)) < 0)
 			return PROXY_KEY_OTHER;
 		p = plain;
 		n = strlen(plain);
@@ -350,7 +349,7 @@ proxy_scan_model(struct proxy_scan *s, const char *buf, char *out, size_t size)
 		s->error = "model is no string";
 		return -1;
 	}
-	if (decode(buf + m->at + 1, m->len - 2, out, size) < 0) {
+	if (proxy_json_text(buf + m->at + 1, m->len - 2, out, size) < 0) {
 		s->error = "model is no usable name";
 		return -1;
 	}

@@ -48,6 +48,10 @@ bool proxy_scan_end(struct proxy_scan *s);
  * string. */
 int proxy_scan_model(struct proxy_scan *s, const char *buf, char *out, size_t size);
 
+/* The text between two quotes, decoded and NUL-terminated, into out; -1 when it is bad or does not fit (five bytes stay
+ * free). */
+int proxy_json_text(const char *p, size_t n, char *out, size_t size) MUST_CHECK;
+
 /* What the body must become: each may be left out. */
 struct proxy_edit {
 	const char *model;	/* JSON text that replaces the value, or is added */

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "proxy/proxy_filter.h"
 #include "proxy/proxy_header.h"
 #include "proxy/proxy_priv.h"
 
@@ -371,6 +372,9 @@ edit_body(struct txn *t, const struct conf_model *m, bool defaults)
 	}
 	proxy_body_edit(&t->body, &t->scan, &e);
 	strbuf_fini(&quoted);
+	/* Last, and with a scan of its own: the offsets of the other one are no longer true. */
+	if (proxy_filter_has(m))
+		proxy_filter_apply(&t->body, m, t->name[0] != '\0' ? t->name : m->id);
 }
 
 void

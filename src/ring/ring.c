@@ -232,6 +232,14 @@ cut(const char *s, size_t n, size_t max)
 	return max;
 }
 
+static void
+tell(const struct ring *r)
+{
+	for (size_t i = 0; i < LISTENERS; i++)
+		if (r->listener[i].fn != NULL)
+			r->listener[i].fn(r->listener[i].arg);
+}
+
 uint64_t
 ring_put(struct ring *r, int source, const char *model, char level, const char *text, size_t len)
 {
@@ -266,8 +274,7 @@ ring_put(struct ring *r, int source, const char *model, char level, const char *
 	e->len_level = (uint32_t)(len << 8) | (unsigned char)level;
 	c->used += len + 1 + nmodel;
 	c->n++;
-	if (r->fn != NULL)
-		r->fn(r->arg);
+	tell(r);
 	return e->seq;
 }
 
@@ -291,8 +298,7 @@ ring_set_live(struct ring *r, const char *model, const char *text)
 		free(l->live);
 		l->live = xstrndup(text, cut(text, strlen(text), LIVE_MAX));
 	}
-	if (r->fn != NULL)
-		r->fn(r->arg);
+	tell(r);
 }
 
 const char *
@@ -318,6 +324,15 @@ ring_bytes(const struct ring *r)
 void
 ring_listen(struct ring *r, void (*fn)(void *), void *arg)
 {
-	r->fn = fn;
-	r->arg = arg;
+	size_t i = 0;
+
+	while (i < LISTENERS && (r->listener[i].fn == NULL || r->listener[i].arg != arg))
+		i++;
+	for (size_t k = 0; k < LISTENERS && i == LISTENERS && fn != NULL; k++)
+		if (r->listener[k].fn == NULL)
+			i = k;
+	if (i == LISTENERS)
+		return;
+	r->listener[i].fn = fn;
+	r->listener[i].arg = arg;
 }

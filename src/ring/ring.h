@@ -57,7 +57,8 @@ uint64_t ring_first(const struct ring *r, unsigned mask);
 /* Bytes held by all rings together. */
 size_t ring_bytes(const struct ring *r);
 
-/* fn(arg) after each ring_put and live change. One listener; NULL removes it. It must not write to the ring. */
+/* fn(arg) after each ring_put and live change. At most two listeners, known by arg; NULL removes that one. They must not
+ * write to the ring. */
 void ring_listen(struct ring *r, void (*fn)(void *arg), void *arg);
 
 #endif

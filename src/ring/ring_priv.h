@@ -8,6 +8,7 @@
 #include "ring/ring.h"
 
 #define HISTORY 32
+#define LISTENERS 2
 
 struct entry {
 	uint64_t seq;
@@ -47,8 +48,10 @@ struct ring {
 	size_t last;		/* the child written to last */
 	size_t child_limit, child_total, child_bytes;
 	uint64_t next;
-	void (*fn)(void *arg);
-	void *arg;
+	struct {
+		void (*fn)(void *arg);
+		void *arg;
+	} listener[LISTENERS];
 };
 
 /* Of a chunk: its text, its i-th line; and the length of a line. */

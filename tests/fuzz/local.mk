@@ -56,3 +56,7 @@ FUZZ_TARGETS += tests/fuzz/fuzz_proxy_usage
 tests_fuzz_fuzz_proxy_usage_SOURCES = tests/fuzz/fuzz_proxy_usage.c tests/fuzz/fuzz.h $(FUZZ_MAIN)
 tests_fuzz_fuzz_proxy_usage_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_proxy_usage_LDADD = libproxy.a $(RANK0)
+FUZZ_TARGETS += tests/fuzz/fuzz_proxy_filter
+tests_fuzz_fuzz_proxy_filter_SOURCES = tests/fuzz/fuzz_proxy_filter.c tests/fuzz/fuzz.h $(FUZZ_MAIN)
+tests_fuzz_fuzz_proxy_filter_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_proxy_filter_LDADD = libproxy.a $(RANK0)

@@ -22,12 +22,14 @@ INTEGRATION = \
 	tests/integration/test_ends.py \
 	tests/integration/test_events.py \
 	tests/integration/test_failed_cause.py \
+	tests/integration/test_filters.py \
 	tests/integration/test_guard.py \
 	tests/integration/test_heartbeat.py \
 	tests/integration/test_honest_ends.py \
 	tests/integration/test_kills.py \
 	tests/integration/test_lifecycle.py \
 	tests/integration/test_malformed.py \
+	tests/integration/test_migrate.py \
 	tests/integration/test_queue.py \
 	tests/integration/test_ready.py \
 	tests/integration/test_relay.py \

@@ -139,7 +139,8 @@ hooks:
     preload: ["qwen"]
 """)
     assert r.returncode == 0, r
-    assert "-m /models/qwen.gguf --jinja" in r.stdout and "comment" not in r.stdout
+    plan = r.stdout.replace(" \\\n" + " " * 14, " ")
+    assert "-m /models/qwen.gguf --jinja" in plan and "comment" not in plan
 
 
 def test_macros_and_environment(mai):

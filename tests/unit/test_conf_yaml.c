@@ -40,11 +40,12 @@ test_keys(void **state)
 	    "memoryBudget: 2GiB\nminResident: 1.5\nmaxSwapWait: 250ms\nonSwapFailure: stay\nqueueMax: 7\n"
 	    "queueMaxWait: 10m\nheartbeatAfter: 0\nheartbeatEvery: 1\nmaxBody: 1MiB\nbodyMemory: 2MiB\nmaxHead: 4096\n"
 	    "headTimeout: 30m\nidleTimeout: 1\nmaxConnections: 9\nhangup: detach\nstartPort: 6000\nglobalTTL: 60\n"
+	    "logToStdout: both\nincludeAliasesInList: true\nhooks: {on_startup: {preload: [y, a, b]}}\n"
 	    "logLevel: debug\nbackoff: 3\nmaxAttempts: 5\nunloadTimeout: 0\nconnectTimeout: 9\n"
 	    "dashboard: {theme: light, mouse: yes, logColors: true, bell: off}\n"
 	    "models:\n  a: {model: org/a, ttl: -1, backoff: 4}\n"
 	    "  b: {model: org/b, ttl: 0, aliases: [x, y], pin: true, memory: 3g, onAbort: drain, unlisted: true,\n"
-	    "      concurrencyLimit: 2, name: N, description: D, extraPaths: [/slots], timeouts: {connect: 2, keepalive: 1},\n"
+	    "      concurrencyLimit: 2, name: N, description: D, extraPaths: [/slots], timeouts: {connect: 2, keepalive: 1, responseHeader: 1m},\n"
 	    "      useModelName: up, checkEndpoint: none, external: true, env: {A: 1, B: '${PORT}', C: },\n"
 	    "      metadata: {n: 1.5, s: '1', t: true, z: null, l: [x, '${MODEL_ID}']}}\n");
 	const struct conf_model *a = c->models[0], *b = c->models[1];
@@ -75,6 +76,12 @@ test_keys(void **state)
 	assert_int_equal(c->head_timeout, 1800000);
 	assert_true(c->hangup_detach);
 	assert_int_equal(c->log_level, LOG_DEBUG_);
+	assert_int_equal(c->log_out, LOG_OUT_BOTH);
+	assert_true(c->list_aliases);
+	assert_int_equal(strv_len(c->preload), 2);
+	assert_streq(c->preload[0], "b");
+	assert_streq(c->preload[1], "a");
+	assert_int_equal(c->max_from, MAX_FROM_FILE);
 	assert_streq(c->theme, "light");
 	assert_true(c->mouse && c->log_colors && !c->bell);
 	assert_int_equal(a->ttl, 60000);
@@ -82,11 +89,13 @@ test_keys(void **state)
 	assert_int_equal(a->max_attempts, 5);
 	assert_int_equal(a->unload_timeout, 10000);
 	assert_int_equal(a->connect_timeout, 9000);
-	assert_int_equal(a->line, 34);
+	assert_int_equal(a->line, 37);
 	assert_int_equal(a->col, 3);
 	assert_int_equal(b->ttl, 0);
 	assert_int_equal(b->backoff, 3000);
 	assert_int_equal(b->connect_timeout, 2000);
+	assert_int_equal(b->first_byte_timeout, 60000);
+	assert_int_equal(a->first_byte_timeout, 0);
 	assert_int_equal(b->memory, 3221225472u);
 	assert_true(b->pin && b->abort_drain && b->unlisted && b->external);
 	assert_streq(b->upstream_model, "up");
@@ -94,7 +103,7 @@ test_keys(void **state)
 	assert_streq(b->env[0], "A=1");
 	assert_streq(b->env[2], "C=");
 	assert_streq(b->metadata, "{\"n\":1.5,\"s\":\"1\",\"t\":true,\"z\":null,\"l\":[\"x\",\"b\"]}");
-	assert_true(warned(c, "timeouts.keepalive is not used"));
+	assert_true(warned(c, "timeouts.keepalive is ignored"));
 	assert_ptr_equal(conf_find(c, "y"), b);
 	assert_null(conf_find(c, "no"));
 	conf_unref(&c);
@@ -124,13 +133,41 @@ test_llama_swap(void **state)
 	assert_streq(m->model, "/a b/qwen.gguf");
 	assert_streq(m->cmd_stop[2], "${PID}");
 	assert_int_equal(m->health_check_timeout, 500000);
-	assert_true(warned(c, "'logTimeFormat' is a key of llama-swap"));
-	assert_true(warned(c, "'groups' is not used yet"));
+	assert_true(warned(c, "logTimeFormat is ignored"));
 	assert_false(warned(c, "'cmdStop'"));
-	assert_true(warned(c, "'hooks' is not used yet"));
-	assert_true(warned(c, "'filters' is not used yet"));
-	assert_true(warned(c, "'includeAliasesInList' is not used yet"));
+	assert_streq(m->strip_params[0], "temperature");
+	assert_streq(c->preload[0], "qwen");
+	assert_int_equal(c->max_loaded, 1);
+	assert_int_equal(c->max_from, MAX_FROM_GROUPS);
+	assert_false(m->pin);
 	conf_unref(&c);
+}
+
+/* What the proxy gets, in the order in which it is done. */
+static void
+test_filters(void **state)
+{
+	static const char *const set[] = {"a", "1", "b.c", "[\"yes\",true]", "d?", "null"};
+	static const char *const by_id[] = {"m", "z", "1", "n", "y", "\"two\""};
+	struct conf *c = parse("models: {m: {cmd: x --port 1, aliases: [k], timeouts: {connect: 0}, filters: {\n"
+	    "  stripParams: 'p,q', setParams: {d?: ~, b.c: [yes, true], a: 1}, setParamsByID: {m: {z: 1}, n: {y: two}}}}}\n");
+	struct conf *copy = conf_dup(c);
+	const struct conf_model *m = copy->models[0];
+
+	(void)state;
+	conf_unref(&c);
+	assert_int_equal(strv_len(m->strip_params), 2);
+	assert_streq(m->strip_params[1], "q");
+	assert_int_equal(strv_len(m->set_params), 6);
+	for (int i = 0; i < 6; i++)
+		assert_streq(m->set_params[i], set[i]);
+	assert_int_equal(strv_len(m->set_params_by_id), 6);
+	for (int i = 0; i < 6; i++)
+		assert_streq(m->set_params_by_id[i], by_id[i]);
+	assert_ptr_equal(conf_find(copy, "n"), m);
+	assert_int_equal(strv_len(m->aliases), 2);
+	assert_int_equal(m->connect_timeout, 600000);
+	conf_unref(&copy);
 }
 
 static void
@@ -164,7 +201,7 @@ static void
 test_describe(void **state)
 {
 	struct conf *c = parse("apiKeys: [topsecret]\nmodels:\n  a:\n    cmd: llama-server --port ${PORT} --api-key hush -m '/x y'\n"
-	    "    env: [HF_TOKEN=hush, A=b]\n  r: {proxy: 'http://10.0.0.1:80'}\n");
+	    "    env: [HF_TOKEN=hush, 'A=b-${MODEL_ID}']\n  r: {proxy: 'http://10.0.0.1:80'}\n");
 	struct strbuf b = STRBUF_INIT;
 	struct conf *copy = conf_dup(c);
 
@@ -175,7 +212,7 @@ test_describe(void **state)
 	assert_null(strstr(strbuf_str(&b), "topsecret"));
 	assert_non_null(strstr(strbuf_str(&b), "llama-server --port ${PORT} --api-key **** -m '/x y'"));
 	assert_non_null(strstr(strbuf_str(&b), "HF_TOKEN=****"));
-	assert_non_null(strstr(strbuf_str(&b), "A=b"));
+	assert_non_null(strstr(strbuf_str(&b), "A=b-a\n"));
 	assert_non_null(strstr(strbuf_str(&b), "  r (remote)"));
 	assert_non_null(strstr(strbuf_str(&b), "listen      http://127.0.0.1:8081"));
 	strbuf_fini(&b);
@@ -226,14 +263,14 @@ test_examples(void **state)
 static void
 test_manual(void **state)
 {
-	static const char *const marks[] = {"global", "model", "both", "dashboard"};
+	static const char *const marks[] = {"global", "model", "both", "dashboard", "foreign"};
 	struct strbuf man = STRBUF_INIT, out = STRBUF_INIT;
 	const char *at;
 
 	(void)state;
 	read_all(CONF_MAN, &man);
 	at = strbuf_str(&man);
-	for (int i = 0; i < 4; i++) {
+	for (int i = 0; i < 5; i++) {
 		char begin[64], end[64];
 		const char *from, *to;
 
@@ -246,7 +283,10 @@ test_manual(void **state)
 		assert_non_null(to);
 		assert_true(from >= at);
 		strbuf_add(&out, at, (size_t)(from - at));
-		conf_keys_mdoc(i == 0 ? KEY_GLOBAL : i == 1 ? KEY_MODEL : i == 2 ? KEY_BOTH : KEY_DASHBOARD, &out);
+		if (i == 4)
+			conf_keys_foreign_mdoc(&out);
+		else
+			conf_keys_mdoc(i == 0 ? KEY_GLOBAL : i == 1 ? KEY_MODEL : i == 2 ? KEY_BOTH : KEY_DASHBOARD, &out);
 		at = to;
 	}
 	strbuf_puts(&out, at);
@@ -269,6 +309,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_keys),
 		cmocka_unit_test(test_llama_swap),
+		cmocka_unit_test(test_filters),
 		cmocka_unit_test(test_forms),
 		cmocka_unit_test(test_describe),
 		cmocka_unit_test(test_examples),

@@ -170,7 +170,7 @@ static void
 test_live(void **state)
 {
 	struct ring *r = ring_new(8192, 16384, 4096, 4096);
-	int n = 0;
+	int n = 0, other = 0, third = 0;
 
 	(void)state;
 	ring_listen(r, heard, &n);
@@ -189,7 +189,14 @@ test_live(void **state)
 	assert_streq(ring_live(r, "m"), "");
 	put(r, RING_MAI, NULL, "x");
 	assert_int_equal(n, 4);
-	ring_listen(r, NULL, NULL);
+	ring_listen(r, heard, &other);
+	ring_listen(r, heard, &third);	/* there is no place for it */
+	put(r, RING_MAI, NULL, "y");
+	ring_listen(r, NULL, &n);
+	put(r, RING_MAI, NULL, "z");
+	assert_int_equal(n, 5);
+	assert_int_equal(other, 2);
+	assert_int_equal(third, 0);
 	ring_free(&r);
 }
 
