@@ -40,6 +40,7 @@ static const struct route {
 	{"GET", "/upstream", api_get_upstream},
 	{"GET", "/upstream/", api_get_upstream},
 	{"POST", "/api/restart", api_post_restart},
+	{"POST", "/api/pin", api_post_pin},
 	{"GET", "/api/info", api_get_info},
 	{"GET", "/api/requests", api_get_requests},
 	{"POST", "/api/requests/*", api_post_cancel},

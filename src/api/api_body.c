@@ -147,6 +147,8 @@ get_args(const cJSON *o, bool need_model, struct api_args *out, struct strbuf *e
 	}
 	if (get_max_tokens(o, out, err) != 0 || get_flag(o, "force", &out->force, err) != 0)
 		return -1;
+	if (get_flag(o, "pin", &out->pin, err) != 0)
+		return -1;
 	return get_flag(o, "wait", &out->wait, err);
 }
 
@@ -165,7 +167,7 @@ api_args_parse(const char *body, size_t n, bool need_model, struct api_args *out
 	cJSON *o;
 	int rc;
 
-	*out = (struct api_args){.wait = true};
+	*out = (struct api_args){.wait = true, .pin = true};
 	if (blank(body, n)) {
 		if (!need_model)
 			return 0;

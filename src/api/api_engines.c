@@ -73,6 +73,8 @@ put_running(void *arg, const struct router_row *row)
 	jw_kint(&r->w, "restart_attempts", i->state == ENGINE_FAILED ? 0 : i->attempt);
 	jw_kint(&r->w, "in_flight", row->in_flight);
 	jw_kint(&r->w, "queued", row->queued);
+	jw_kbool(&r->w, "pinned", row->pinned);
+	jw_kint(&r->w, "memory_bytes", (int64_t)engine_memory_need(r->a->o.engines, row->model));
 	jw_key(&r->w, "last_exit");
 	api_put_exit(&r->w, i->last_exit, r->q->full);
 	jw_obj_end(&r->w);
@@ -154,6 +156,34 @@ api_post_restart(struct api *a, struct api_req *q)
 		api_fail(a, q->req, 404, "There is no model to restart", "model_not_found", NULL, false);
 	else
 		api_verb(a, q, VERB_RESTART, model, &args, restarted);
+}
+
+/* {"model":ID,"pin":false}: until the configuration is read again. */
+void
+api_post_pin(struct api *a, struct api_req *q)
+{
+	struct strbuf b = STRBUF_INIT;
+	struct jsonw w = JSONW(&b);
+	struct api_args args;
+	char text[300];
+	struct bus_event e = {.kind = BUS_ACTION, .who = q->who, .text = text};
+
+	if (api_args_parse(q->body, q->nbody, true, &args, &b) != 0) {
+		api_json(q->req, 422, &b);
+	} else if (!router_pin(a->o.router, args.model, args.pin)) {
+		snprintf(text, sizeof(text), "Unknown model %.200s", args.model);
+		api_fail(a, q->req, 404, text, "model_not_found", NULL, true);
+	} else {
+		e.model = conf_find(router_conf(a->o.router), args.model)->id;
+		snprintf(text, sizeof(text), "%s %.200s", args.pin ? "pin" : "unpin", e.model);
+		bus_publish(a->o.bus, &e);
+		jw_obj(&w);
+		jw_kstr(&w, "status", args.pin ? "pinned" : "not pinned");
+		jw_kstr(&w, "model", e.model);
+		jw_obj_end(&w);
+		api_json(q->req, 200, &b);
+	}
+	strbuf_fini(&b);
 }
 
 static void

@@ -90,7 +90,7 @@ bool api_param_u64(const struct api_req *q, const char *key, uint64_t def, uint6
 struct api_args {
 	char model[512];		/* "": not given */
 	int max_tokens;			/* 0: not given */
-	bool force, wait;
+	bool force, wait, pin;		/* pin: true where it is not given */
 };
 /* Reads {"model","max_tokens","force","wait"}. need_model: a missing one is an error, as is an empty body. 0, or -1 with the
  * body of the 422 answer in err. */
@@ -159,7 +159,7 @@ api_fn api_get_root, api_get_livez, api_get_version, api_post_shutdown, api_post
 api_fn api_get_status, api_get_health, api_get_ready, api_post_load, api_post_stop, api_post_start, api_get_available;
 api_fn api_get_v1_models, api_get_v1_model, api_get_models, api_post_models_load, api_post_models_unload,
     api_post_unload_all, api_post_unload_one;
-api_fn api_get_running, api_get_upstream, api_post_restart, api_get_info;
+api_fn api_get_running, api_get_upstream, api_post_restart, api_post_pin, api_get_info;
 api_fn api_get_requests, api_post_cancel;
 api_fn api_get_logs, api_get_logs_json, api_get_logs_stream;
 api_fn api_get_metrics, api_get_events, api_get_snapshot;

@@ -92,9 +92,9 @@ fill_engine(void *arg, const struct router_row *row)
 	    .kind = xstrdup0(m->kind != NULL ? m->kind->label : NULL),
 	    .kind_short = xstrdup0(m->kind != NULL ? m->kind->short_label : NULL), .progress = -1, .tps = -1};
 	e->current = row->current;
-	e->pinned = m->pin;
+	e->pinned = row->pinned;
 	e->unlisted = m->unlisted;
-	e->memory = m->memory;
+	e->memory = engine_memory_need(f->a->o.engines, m);
 	e->max_attempts = m->max_attempts;
 	e->in_flight = row->in_flight;
 	e->queued = row->queued;

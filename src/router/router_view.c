@@ -34,10 +34,14 @@ bool
 router_pin(struct router *r, const char *model, bool pin)
 {
 	struct slot *s = slot_find(r, model);
+	struct bus_event e = {.kind = BUS_ENGINE};
 
 	if (s == NULL || s->leaving)
 		return false;
 	s->pinned = pin;
+	e.from = e.to = slot_state(s);
+	e.model = s->model->id;
+	bus_publish(r->bus, &e);
 	log_info("router", s->model->id, pin ? "pinned" : "not pinned any more");
 	router_kick(r);
 	return true;

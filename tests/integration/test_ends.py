@@ -83,6 +83,7 @@ def test_what_escaped_from_everybody_is_ended_by_the_next_start(mai):
     for p in (mai.core, proc.stat(mai.core)[1]):
         proc.kill(p, signal.SIGKILL)
     mai.wait_exit()
+    wait(lambda: not proc.alive(mai.core), 5 * SLOW, "the core is gone, and its lock")
     mai.expect_clean = True
     mai.serve()
     wait(lambda: not engines & set(mai.mine()), 5 * SLOW, lambda: proc.describe(mai.mine()))

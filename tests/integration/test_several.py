@@ -109,6 +109,25 @@ def test_all_places_pinned_is_a_409_that_says_so(mai):
     wait(lambda: mai.chat("b").status == 200, 5, "b after a was stopped")
 
 
+def test_pinned_by_a_call(mai):
+    serve(mai, models(mai, "ab"), minResident=0)
+    assert mai.chat("a").status == 200
+    r = mai.post("/api/pin", {"model": "a"})
+    assert (r.status, r.json) == (200, {"status": "pinned", "model": "a"})
+    assert mai.chat("b").status == 409
+    assert [e["pinned"] for e in mai.snapshot()["engines"]] == [True, False]
+    assert mai.get("/running").json["running"][0]["pinned"] is True
+    assert mai.post("/api/pin", {"model": "a", "pin": False}).json["status"] == "not pinned"
+    assert mai.chat("b").status == 200
+    assert mai.post("/api/pin", {"model": "zzz"}).status == 404
+    assert mai.post("/api/pin", {}).status == 422
+    # what was said holds until the configuration is read again
+    mai.post("/api/pin", {"model": "b"})
+    assert mai.chat("a").status == 409
+    assert mai.post("/api/reload").status == 200
+    assert mai.chat("a").status == 200
+
+
 def test_memory_budget(mai):
     defs = {"a": mai.engine("a", memory="6GiB"), "b": mai.engine("b", memory="3GiB"),
             "c": mai.engine("c", memory="7GiB"), "big": mai.engine("big", memory="11GiB")}

@@ -40,7 +40,26 @@ row_of(int i)
 {
 	return (struct router_row){.engine = core.has_engine[i] ? (struct engine *)(void *)&core.info[i] : NULL,
 	    .model = &core.models[i], .in_flight = i == core.current ? core.in_flight : 0,
-	    .queued = i == core.current ? core.queued : 0, .current = i == core.current};
+	    .queued = i == core.current ? core.queued : 0, .current = i == core.current,
+	    .pinned = core.models[i].pin};
+}
+
+uint64_t
+engine_memory_need(const struct engine_env *all, const struct conf_model *m)
+{
+	(void)all;
+	return m->memory;
+}
+
+bool
+router_pin(struct router *r, const char *model, bool pin)
+{
+	int i = index_of(model);
+
+	(void)r;
+	if (i >= 0)
+		core.models[i].pin = pin;
+	return i >= 0;
 }
 
 void
