@@ -19,6 +19,8 @@ type_of(int status, bool anthropic)
 		return anthropic ? "not_found_error" : "invalid_request_error";
 	case 413:
 		return anthropic ? "request_too_large" : "invalid_request_error";
+	case 504:
+		return anthropic ? "timeout_error" : "server_error";
 	default:
 		break;
 	}

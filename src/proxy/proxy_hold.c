@@ -238,7 +238,7 @@ beat(struct txn *t, uint64_t now)
 	t->hold.due = 0;
 	if (t->begun || t->req == NULL)
 		return;
-	if (t->opened && !proxy_usage_between(&t->usage)) {
+	if (t->opened && t->sse && !proxy_usage_between(&t->usage)) {
 		t->hold.due = now + MIDST_WAIT;
 		return;
 	}

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * The way to the engine and back. Nothing is sent on before the first byte of the answer's body: so that a crash before it
- * stays invisible to the client. */
+ * The way to the engine and back. Nothing but comments is sent on before the first byte of the answer's body: so that a
+ * crash before it stays invisible to the client. */
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -131,6 +131,7 @@ on_head(void *arg, const struct http_head *h)
 	t->close_delimited = h->framing == HTTP_BODY_CLOSE;
 	proxy_usage_fini(&t->usage);
 	proxy_usage_init(&t->usage, t->sse, t->path->ends);
+	t->work = 0;
 	t->usage.follow = t->close_delimited && !t->sse && is_json(h);
 	if (t->rewriting && !may_name_model(h)) {
 		t->rewriting = false;
@@ -141,10 +142,11 @@ on_head(void *arg, const struct http_head *h)
 	t->length = answer_length(t, h);
 	if (t->sse && h->status == 200)
 		return;
-	/* From here on its client could not be told that a stream comes; or was, too early. */
-	hold_end(t);
+	/* It is no stream. Its client has been told that one comes, or never will be. */
 	if (t->opened)
 		fold_start(t, h);
+	else
+		hold_end(t);
 }
 
 static void

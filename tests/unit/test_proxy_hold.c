@@ -543,10 +543,14 @@ test_json_becomes_an_event(void **state)
 		free(got);
 		assert_int_equal(net_count(&cl, "HTTP/1.1"), 1);
 	}
-	/* Cut short it ends as a stream does. */
+	/* Cut short it ends as a stream does. While it is made the client goes on to hear of it. */
 	open_stream(0);
 	granted();
-	net_send(&up, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{\"a\":");
+	net_send(&up, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n");
+	turn();
+	pass(10000);
+	assert_int_equal(net_count(&cl, "mai:"), 2);
+	net_send(&up, "{\"a\":");
 	UNTIL(net_has(&cl, "{\"a\":"));
 	net_close(&up);
 	ends_broken("\r\n\n\ndata: {\"error\":");
