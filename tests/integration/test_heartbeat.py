@@ -9,7 +9,7 @@ import pytest
 from lib import world
 from lib.mai import SLOW
 from lib.proc import never, wait
-from lib.stream import CHAT, HELD, MESSAGES, NATIVE, RESPONSES, Stream, access, metric
+from lib.stream import Api, CHAT, HELD, MESSAGES, NATIVE, RESPONSES, Stream, access, metric
 
 FAST = {"heartbeatAfter": 0.2, "heartbeatEvery": 0.1}
 PING = b'event: ping\ndata: {"type": "ping"}\n\n'
@@ -249,6 +249,32 @@ def test_json_of_such_an_engine_that_dies(mai):
     loading(mai, "--signal", "KILL", "--exit-after", "600000", backoff=0.05)
     with Stream(mai, CHAT, "no-stream, chunked, die-after-bytes=100") as s:
         s.until(beat(CHAT)).all().assert_broken("engine_crashed")
+
+
+# limits --------------------------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("api", HELD, ids=repr)
+def test_an_engine_that_is_late(mai, api):
+    """timeouts.responseHeader: a status before the first heartbeat, an error event behind it."""
+    mai.config({"m": mai.engine("m", timeouts={"responseHeader": 0.6})}, **FAST)
+    mai.start_all()
+    with Stream(mai, api, "delay=60000") as s:
+        s.all().assert_broken("engine_timeout")
+        assert s.body.count(beat(api, b"")) >= 3
+    r = mai.post(api.path, {"model": "m", **api.body}, headers={"X-Fake": "delay=60000"})
+    assert r.status == 504 and r.json["error"]["code"] == "engine_timeout", r
+    wait(lambda: mai.stats()["aborted"] == 2, 3 * SLOW, "the engine is let go")
+    assert " 504 " in access(mai)[-1]
+    with Stream(mai, api, "sse=3, delay=300, gap=400") as s:
+        s.all().assert_whole()
+
+
+def test_a_stream_below_upstream_hears_of_its_wait(mai):
+    loading(mai)
+    api = Api("upstream", "/upstream/m" + CHAT.path, CHAT.body, CHAT.mark, CHAT.error)
+    with Stream(mai, api, "sse=3") as s:
+        s.all().assert_whole()
+    assert s.body.count(b": mai: loading m") >= 3
 
 
 # progress that is shown ----------------------------------------------------------------------------------------------
