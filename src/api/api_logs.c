@@ -295,6 +295,7 @@ put_line(void *arg, const struct ring_line *l)
 	jw_str(&p->w, log_source_name((enum log_source)l->source));
 	jw_str(&p->w, level);
 	jw_strn(&p->w, l->text, l->len);
+	jw_str(&p->w, l->model);
 	jw_arr_end(&p->w);
 	return p->w.b->len < p->max;
 }

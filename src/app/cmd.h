@@ -15,6 +15,8 @@ struct cmd_opts {
 	const char *file, *name, *url, *env_file, *listen;	/* -c --name -H --env-file --listen; name never NULL */
 	bool json, insecure, daemon;
 	bool ascii, plain, read_only, no_color;
+	const char *record, *replay;	/* files; NULL: not given */
+	double speed;			/* of a replay; 0: all at once */
 	bool force, follow, no_wait, watch;
 	const char *source;		/* logs --source */
 	int lines;			/* logs -n; -1: not given */
@@ -30,6 +32,7 @@ struct cmd_opts {
 #define CMD_OPT_DAEMON	0x0001u
 #define CMD_OPT_CONF	0x0002u	/* --env-file --listen --insecure */
 #define CMD_OPT_UI	0x0004u	/* --ascii --plain --read-only --color */
+#define CMD_OPT_REPLAY	0x0080u	/* --record --replay --speed */
 #define CMD_OPT_FORCE	0x0008u
 #define CMD_OPT_NO_WAIT	0x0010u
 #define CMD_OPT_WATCH	0x0020u

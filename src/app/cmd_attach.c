@@ -16,6 +16,8 @@ cmd_attach(const struct cmd_opts *o)
 	struct err e = {{0}};
 	int status = 0, rc;
 
+	if (o->replay != NULL)
+		return top_run(o, NULL, false);
 	if (cmd_target(o, &t, &e) != 0) {
 		fprintf(stderr, "mai: %s\n", e.msg);
 		return CMD_FAILED;

@@ -10,7 +10,7 @@
 
 enum opt_id {
 	OPT_FILE, OPT_NAME, OPT_URL, OPT_JSON, OPT_DAEMON, OPT_ENV_FILE, OPT_LISTEN, OPT_INSECURE, OPT_ASCII, OPT_PLAIN,
-	OPT_READ_ONLY, OPT_COLOR, OPT_FORCE, OPT_FOLLOW, OPT_LINES, OPT_SOURCE, OPT_NO_WAIT, OPT_WATCH, OPT_HELP,
+	OPT_READ_ONLY, OPT_COLOR, OPT_RECORD, OPT_REPLAY, OPT_SPEED, OPT_FORCE, OPT_FOLLOW, OPT_LINES, OPT_SOURCE, OPT_NO_WAIT, OPT_WATCH, OPT_HELP,
 	OPT_VERSION
 };
 
@@ -36,6 +36,9 @@ static const struct opt opts[] = {
 	{"plain", 0, false, OPT_PLAIN, CMD_OPT_UI, NULL, "no dashboard, plain lines"},
 	{"read-only", 0, false, OPT_READ_ONLY, CMD_OPT_UI, NULL, "dashboard that only looks"},
 	{"color", 0, true, OPT_COLOR, CMD_OPT_UI, "never|auto", "colours (NO_COLOR is obeyed)"},
+	{"record", 0, true, OPT_RECORD, CMD_OPT_REPLAY, "FILE", "write what the dashboard gets to a file"},
+	{"replay", 0, true, OPT_REPLAY, CMD_OPT_REPLAY, "FILE", "show such a file, without a supervisor"},
+	{"speed", 0, true, OPT_SPEED, CMD_OPT_REPLAY, "N", "of a replay: 1 as it was, 0 all at once"},
 	{"force", 0, false, OPT_FORCE, CMD_OPT_FORCE, NULL, "do not wait for requests in flight"},
 	{"follow", 'f', false, OPT_FOLLOW, CMD_OPT_LOGS, NULL, "go on as lines come"},
 	{"lines", 'n', true, OPT_LINES, CMD_OPT_LOGS, "N", "the last N lines"},
@@ -78,6 +81,18 @@ take_lines(struct cmd_opts *o, const char *value, struct err *e)
 }
 
 static int
+take_speed(struct cmd_opts *o, const char *value, struct err *e)
+{
+	char *end;
+	double speed = strtod(value, &end);
+
+	if (*value == '\0' || *end != '\0' || !(speed >= 0 && speed <= 1000))
+		return err_set(e, "--speed takes a number from 0 to 1000, not '%s'", value);
+	o->speed = speed;
+	return 0;
+}
+
+static int
 apply(struct cmd_opts *o, const struct opt *opt, const char *value, struct err *e)
 {
 	static const char *const sources[] = {"child", "mai", "access", "all", NULL};
@@ -99,6 +114,9 @@ apply(struct cmd_opts *o, const struct opt *opt, const char *value, struct err *
 	case OPT_COLOR:
 		o->no_color = o->no_color || strcmp(value, "never") == 0;
 		return take_choice("--color", value, colors, e);
+	case OPT_RECORD: o->record = value; break;
+	case OPT_REPLAY: o->replay = value; break;
+	case OPT_SPEED: return take_speed(o, value, e);
 	case OPT_FORCE: o->force = true; break;
 	case OPT_FOLLOW: o->follow = true; break;
 	case OPT_LINES: return take_lines(o, value, e);
@@ -240,7 +258,7 @@ cmd_parse(int argc, char **argv, const struct cmd *table, int n, struct cmd_opts
 	const char *no_color = getenv("NO_COLOR");
 	bool only_words = false;
 
-	*o = (struct cmd_opts){.name = "default", .lines = -1, .argv0 = argc > 0 ? argv[0] : "mai"};
+	*o = (struct cmd_opts){.name = "default", .lines = -1, .speed = 1, .argv0 = argc > 0 ? argv[0] : "mai"};
 	o->no_color = no_color != NULL && *no_color != '\0';
 	o->args = argv + 1;
 	for (int i = 1; i < argc; i++) {

@@ -8,7 +8,7 @@
 const struct cmd cmd_table[] = {
 	{"", "[MODEL]", "Supervisor and dashboard", 0, 1, cmd_top, CMD_OPT_DAEMON | CMD_OPT_CONF | CMD_OPT_UI, NULL},
 	{"serve", "[MODEL]", "Supervisor without dashboard, in the foreground", 0, 1, cmd_serve, CMD_OPT_CONF, NULL},
-	{"attach", "", "Dashboard of the running supervisor", 0, 0, cmd_attach, CMD_OPT_UI, NULL},
+	{"attach", "", "Dashboard of the running supervisor", 0, 0, cmd_attach, CMD_OPT_UI | CMD_OPT_REPLAY, NULL},
 	{"status", "", "State of the engine, and why", 0, 0, cmd_status, CMD_OPT_WATCH, NULL},
 	{"models", "", "The models and their states", 0, 0, cmd_models, 0, NULL},
 	{"swap", "MODEL", "Make MODEL the served one", 1, 1, cmd_swap, CMD_OPT_NO_WAIT, WAITS},

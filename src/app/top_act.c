@@ -58,10 +58,10 @@ bool
 top_act_outcome(enum ui_intent_kind kind, enum client_result r, int status, const char *answer, size_t n, uint64_t took,
     struct strbuf *out)
 {
-	static const char *const did[UI_KILL + 1] = {[UI_SWAP] = "swapped", [UI_START] = "started", [UI_STOP] = "stopped",
+	static const char *const did[UI_NINTENTS] = {[UI_SWAP] = "swapped", [UI_START] = "started", [UI_STOP] = "stopped",
 		[UI_RESTART] = "restarted", [UI_FORCE_RESTART] = "restarted", [UI_CANCEL] = "cancelled",
 		[UI_QUIT_STOP] = "stopping everything; ^C kills the engines now", [UI_KILL] = "killing"};
-	static const char *const verb[UI_KILL + 1] = {[UI_SWAP] = "swap", [UI_START] = "start", [UI_STOP] = "stop",
+	static const char *const verb[UI_NINTENTS] = {[UI_SWAP] = "swap", [UI_START] = "start", [UI_STOP] = "stop",
 		[UI_RESTART] = "restart", [UI_FORCE_RESTART] = "force restart", [UI_CANCEL] = "cancel",
 		[UI_QUIT_STOP] = "shutdown", [UI_KILL] = "kill"};
 	struct strbuf why = STRBUF_INIT;

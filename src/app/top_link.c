@@ -11,91 +11,40 @@
 #include "base/clock.h"
 #include "base/xmalloc.h"
 
-#define FETCH_MS 100		/* not more often than this */
-#define FETCH_BYTES (128 * 1024)
-#define FIRST_LINES 2000	/* of history, at first */
-#define BEHIND_LINES 5000	/* further behind than this the flood is left to the core */
-#define FLOOD_LINES 300
 #define LEAVE_MS 500
 
-static void fetch(struct top_link *l);
-
-static void
-on_lines(void *arg, enum client_result r, int status, const char *answer, size_t n)
+void
+top_link_event(struct top_link *l, const char *event, const char *data, size_t n)
 {
-	struct top_link *l = arg;
-	uint64_t next = l->log_next;
-	int got = -1;
-
-	l->fetching = false;
-	l->fetched_at = clock_ms();
-	if (r == CLIENT_OK && status == 200)
-		got = view_log_apply(l->log, answer, n, &next, NULL);
-	if (got < 0) {
-		timer_set(&l->fetch, 1000);
+	if (l->record != NULL)
+		top_record_event(l->record, event, data, n);
+	if (view_apply(&l->view, event, data, n, clock_ms(), NULL) != 0)
 		return;
+	/* Another core counts its lines anew. */
+	if (l->view.pid != l->core_pid || l->view.started != l->core_started) {
+		view_log_restart(l->log);
+		l->log_next = l->skip_to = 0;
+		l->older = true;
+		l->older_lines = 0;
+		l->core_pid = l->view.pid;
+		l->core_started = l->view.started;
 	}
-	if (next > l->log_next)
-		l->log_next = next;
-	if (got > 0 && l->lines != NULL)
-		l->lines(l->arg);
-	fetch(l);
-}
-
-/* Lines are fetched by sequence number, one call at a time; a flood costs a screenful for each call. */
-static void
-fetch(struct top_link *l)
-{
-	uint64_t head = l->view.log_next, most = view_log_count(l->log) == 0 ? FIRST_LINES : BEHIND_LINES;
-	uint64_t wait = l->fetched_at + FETCH_MS;
-	char path[128];
-
-	if (!l->up || l->fetching || head <= l->log_next)
-		return;
-	if (clock_ms() < wait && l->fetched_at != 0) {
-		if (!timer_armed(&l->fetch))
-			timer_set(&l->fetch, wait - clock_ms());
-		return;
-	}
-	if (head - l->log_next > most)
-		l->log_next = head - (most == FIRST_LINES ? FIRST_LINES : FLOOD_LINES);
-	if (l->log_next == 0)
-		l->log_next = 1;
-	snprintf(path, sizeof(path), "/api/logs?source=all&from=%llu&max=%d", (unsigned long long)l->log_next, FETCH_BYTES);
-	l->fetching = true;
-	client_async(l->client, "GET", path, NULL, l->view.viewer_id, on_lines, l);
-}
-
-static void
-on_fetch_timer(void *arg)
-{
-	fetch(arg);
+	top_link_fetch(l);
+	l->changed(l->arg, event);
 }
 
 static void
 on_event(void *arg, const char *event, const char *id, const char *data, size_t n)
 {
-	struct top_link *l = arg;
-
 	(void)id;
-	if (view_apply(&l->view, event, data, n, clock_ms(), NULL) != 0)
-		return;
-	/* Another core counts its lines anew. */
-	if (l->view.pid != l->core_pid || l->view.started != l->core_started) {
-		view_log_clear(l->log);
-		l->log_next = 0;
-		l->core_pid = l->view.pid;
-		l->core_started = l->view.started;
-	}
-	fetch(l);
-	l->changed(l->arg, event);
+	top_link_event(arg, event, data, n);
 }
 
-static void
-on_up(void *arg)
+void
+top_link_up(struct top_link *l)
 {
-	struct top_link *l = arg;
-
+	if (l->record != NULL)
+		top_record_link(l->record, true, false, "", 0, 0);
 	l->up = l->ever_up = true;
 	l->gone = false;
 	l->tries = 0;
@@ -103,36 +52,43 @@ on_up(void *arg)
 }
 
 static void
-on_down(void *arg, enum client_result why, const char *text, int n, uint64_t retry_ms)
+on_up(void *arg)
 {
-	struct top_link *l = arg;
+	top_link_up(arg);
+}
+
+void
+top_link_down(struct top_link *l, bool gone, const char *text, int tries, uint64_t retry_ms)
+{
 	uint64_t now = clock_ms();
 
+	if (l->record != NULL)
+		top_record_link(l->record, false, gone, text, tries, retry_ms);
 	if (l->up || l->since == 0)
 		l->since = now;
 	l->up = false;
-	l->gone = why == CLIENT_DOWN;
-	snprintf(l->why, sizeof(l->why), "%s", l->gone ? "supervisor not running" : text != NULL ? text : "?");
-	l->tries = n;
+	l->gone = gone;
+	snprintf(l->why, sizeof(l->why), "%s", gone ? "supervisor not running" : text);
+	l->tries = tries;
 	l->retry_at = now + retry_ms;
 	l->linked(l->arg, false);
 }
 
-void
-top_link_open(struct top_link *l, const struct client_target *t, bool foreground)
+static void
+on_down(void *arg, enum client_result why, const char *text, int n, uint64_t retry_ms)
+{
+	top_link_down(arg, why == CLIENT_DOWN, text != NULL ? text : "?", n, retry_ms);
+}
+
+static void
+open_live(struct top_link *l, const struct client_target *t, bool foreground)
 {
 	static const struct client_watch_ops ops = {on_event, on_up, on_down};
 	const struct passwd *pw = getpwuid(getuid());
 	const char *tty = ttyname(STDIN_FILENO);
 	char viewer[256];
 
-	l->loop = loop_new();
-	if (l->loop == NULL)
-		fatal("no event loop");
-	view_init(&l->view);
-	l->log = view_log_new(TOP_LOG_BYTES);
 	l->client = client_new(l->loop, t);
-	timer_init(&l->fetch, l->loop, on_fetch_timer, l);
 	if (tty != NULL && strncmp(tty, "/dev/", 5) == 0)
 		tty += 5;
 	snprintf(viewer, sizeof(viewer), "%s,%s,%s", pw != NULL ? pw->pw_name : "?", tty != NULL ? tty : "-",
@@ -140,12 +96,35 @@ top_link_open(struct top_link *l, const struct client_target *t, bool foreground
 	l->watch = client_watch_new(l->client, viewer, &ops, l);
 }
 
+int
+top_link_open(struct top_link *l, const struct cmd_opts *o, const struct client_target *t, bool foreground,
+    struct err *e)
+{
+	l->loop = loop_new();
+	if (l->loop == NULL)
+		fatal("no event loop");
+	view_init(&l->view);
+	l->log = view_log_new(TOP_LOG_BYTES);
+	timer_init(&l->fetch, l->loop, top_link_on_fetch, l);
+	if (o->replay != NULL) {
+		l->replay = top_replay_open(l, o->replay, o->speed, e);
+		return l->replay != NULL ? 0 : -1;
+	}
+	if (o->record != NULL && (l->record = top_record_open(o->record, e)) == NULL)
+		return -1;
+	open_live(l, t, foreground);
+	return 0;
+}
+
 void
 top_link_close(struct top_link *l)
 {
 	timer_stop(&l->fetch);
 	client_watch_free(&l->watch);
-	client_free(&l->client);
+	if (l->client != NULL)
+		client_free(&l->client);
+	top_replay_close(&l->replay);
+	top_record_close(&l->record);
 	view_log_free(&l->log);
 	view_fini(&l->view);
 	loop_free(&l->loop);
@@ -162,10 +141,55 @@ answered(void *arg, enum client_result r, int status, const char *answer, size_t
 }
 
 void
-top_link_post(struct top_link *l, const char *path, const char *body,
-    void (*done)(void *arg, enum client_result r, int status, const char *answer, size_t n), void *arg)
+top_link_post(struct top_link *l, const char *path, const char *body, top_answer_fn *done, void *arg)
 {
-	client_async(l->client, "POST", path, body, l->view.viewer_id, done != NULL ? done : answered, arg);
+	if (l->client != NULL)
+		client_async(l->client, "POST", path, body, l->view.viewer_id, done != NULL ? done : answered, arg);
+}
+
+/* One question that is to be recorded with its answer. */
+struct question {
+	struct top_link *l;
+	top_answer_fn *done;
+	void *arg;
+	char path[];
+};
+
+static void
+on_answer(void *arg, enum client_result r, int status, const char *answer, size_t n)
+{
+	struct question *q = arg;
+
+	if (q->l->record != NULL && r == CLIENT_OK)
+		top_record_answer(q->l->record, q->path, status, answer, n);
+	q->done(q->arg, r, status, answer, n);
+	free(q);
+}
+
+void
+top_link_get(struct top_link *l, const char *path, top_answer_fn *done, void *arg)
+{
+	size_t n = strlen(path) + 1;
+	const char *known;
+	struct question *q;
+
+	if (l->replay != NULL) {
+		known = top_replay_answer(l->replay, path, &n);
+		done(arg, known != NULL ? CLIENT_OK : CLIENT_FAILED, known != NULL ? 200 : 0, known != NULL ? known :
+		    "not in the recording", known != NULL ? n : strlen("not in the recording"));
+		return;
+	}
+	q = xmalloc(sizeof(*q) + n);
+	*q = (struct question){l, done, arg};
+	memcpy(q->path, path, n);
+	client_async(l->client, "GET", path, NULL, l->view.viewer_id, on_answer, q);
+}
+
+void
+top_link_retry(struct top_link *l)
+{
+	if (l->watch != NULL)
+		client_watch_retry_now(l->watch);
 }
 
 static void
@@ -190,7 +214,7 @@ top_link_leave(struct top_link *l, const char *how)
 {
 	char path[64], body[64];
 
-	if (!l->up || l->view.viewer_id <= 0) {
+	if (!l->up || l->view.viewer_id <= 0 || l->client == NULL) {
 		loop_stop(l->loop);
 		return;
 	}

@@ -118,7 +118,11 @@ on_lines(void *arg)
 		const struct view_line *l = view_log_at(p->l.log, i);
 		char gutter[3] = {"cma"[l->source % 3], l->level, '\0'};
 
-		p->line_next = l->seq + 1;
+		if (l->dead || l->key < p->line_next)
+			continue;
+		if (l->note)
+			gutter[0] = gutter[1] = '-';
+		p->line_next = l->key + 1;
 		say(p, l->wall_ms, gutter, l->text);
 	}
 }
@@ -165,8 +169,8 @@ top_plain(const struct cmd_opts *o, const struct client_target *target, bool for
 	static const int sigs[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
 	struct plain p = {.foreground = foreground};
 	struct sigaction ignore;
+	struct err e = {{0}};
 
-	(void)o;
 	memset(&ignore, 0, sizeof(ignore));
 	ignore.sa_handler = SIG_IGN;
 	sigaction(SIGPIPE, &ignore, NULL);
@@ -174,7 +178,11 @@ top_plain(const struct cmd_opts *o, const struct client_target *target, bool for
 	p.l.lines = on_lines;
 	p.l.linked = on_link;
 	p.l.arg = &p;
-	top_link_open(&p.l, target, foreground);
+	if (top_link_open(&p.l, o, target, foreground, &e) != 0) {
+		fprintf(stderr, "mai: %s\n", e.msg);
+		top_link_close(&p.l);
+		return CMD_FAILED;
+	}
 	for (size_t i = 0; i < ARRAY_LEN(sigs); i++)
 		sigwatch_start(&p.sig[i], p.l.loop, sigs[i], on_signal, &p);
 	loop_run(p.l.loop);

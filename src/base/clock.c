@@ -8,6 +8,7 @@
 static struct {
 	bool on;
 	uint64_t mono, wall;
+	uint64_t fixed;		/* wall clock of a recording; 0: none */
 } fake;
 
 static uint64_t
@@ -34,7 +35,15 @@ clock_ms(void)
 uint64_t
 clock_wall_ms(void)
 {
+	if (fake.fixed != 0)
+		return fake.fixed;
 	return fake.on ? fake.wall : read_us(CLOCK_REALTIME) / 1000;
+}
+
+void
+clock_fix_wall(uint64_t wall_ms)
+{
+	fake.fixed = wall_ms;
 }
 
 void

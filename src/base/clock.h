@@ -11,6 +11,9 @@ uint64_t clock_us(void);
 /* Milliseconds since 1970. */
 uint64_t clock_wall_ms(void);
 
+/* For recordings: the wall clock shows this from now on; 0: the real time. */
+void clock_fix_wall(uint64_t wall_ms);
+
 /* For tests: from now on both clocks show what was last set. clock_fake_off returns to real time. */
 void clock_fake(uint64_t mono_ms, uint64_t wall_ms);
 void clock_fake_off(void);

@@ -72,6 +72,8 @@ void
 view_engine_fini(struct view_engine *e)
 {
 	view_fields_fini(view_engine_fields, e);
+	free(e->hist);
+	e->hist = NULL;
 }
 
 void

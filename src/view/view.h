@@ -16,6 +16,14 @@
 #define VIEW_PROTOCOL 1
 #define VIEW_HIST 300	/* seconds of history */
 
+/* One second of history, oldest first in the arrays below. */
+struct view_hist {
+	float tps[VIEW_HIST];
+	float rss[VIEW_HIST];		/* MiB, of the current engine */
+	int n;
+	uint64_t at;			/* when the newest one was */
+};
+
 struct view_engine {
 	char *id;			/* (owned, as every string) */
 	char *name;			/* what to show; never NULL */
@@ -42,6 +50,7 @@ struct view_engine {
 	uint64_t failed_wall;		/* when it gave up, wall ms; 0 */
 	char *stopped_by;		/* who; NULL */
 	char *live;			/* unfinished output line; NULL */
+	struct view_hist *hist;		/* (owned) seen here while it lives, not sent; NULL */
 };
 
 struct view_request {
@@ -57,14 +66,6 @@ struct view_request {
 	double tokens_per_second;	/* < 0 unknown */
 	int position;
 	bool stream;
-};
-
-/* One second of history, oldest first in the arrays below. */
-struct view_hist {
-	float tps[VIEW_HIST];
-	float rss[VIEW_HIST];		/* MiB, of the current engine */
-	int n;
-	uint64_t at;			/* when the newest one was */
 };
 
 struct view {

@@ -164,6 +164,16 @@ set_skew(struct view *v, const cJSON *o, uint64_t local_ms)
 		v->skew = now - (int64_t)local_ms;
 }
 
+/* What was seen of an engine stays with it. */
+static void
+keep_hist(struct view_engine *to, struct view_engine *from)
+{
+	if (to->pid == 0 || to->pid != from->pid)
+		return;
+	to->hist = from->hist;
+	from->hist = NULL;
+}
+
 static int
 apply_snapshot(struct view *v, const cJSON *o, uint64_t local_ms, struct err *e)
 {
@@ -178,6 +188,12 @@ apply_snapshot(struct view *v, const cJSON *o, uint64_t local_ms, struct err *e)
 	get_hist(json_get(o, "history"), &fresh.hist);
 	set_skew(&fresh, o, local_ms);
 	/* What a snapshot does not tell stays. */
+	for (size_t i = 0; i < fresh.nengines; i++) {
+		struct view_engine *old = view_engine_find(v, fresh.engines[i].id);
+
+		if (old != NULL && v->pid == fresh.pid)
+			keep_hist(&fresh.engines[i], old);
+	}
 	fresh.action = v->action;
 	fresh.action_who = v->action_who;
 	fresh.action_n = v->action_n;
@@ -235,7 +251,15 @@ apply_hello(struct view *v, const cJSON *o, uint64_t local_ms, struct err *e)
 }
 
 static void
-apply_use(struct view *v, const cJSON *list)
+note_use(struct view_engine *x, uint64_t now)
+{
+	if (x->hist == NULL)
+		x->hist = xcalloc(1, sizeof(*x->hist));
+	view_hist_push(x->hist, now, x->tps, x->rss);
+}
+
+static void
+apply_use(struct view *v, const cJSON *list, uint64_t now)
 {
 	const cJSON *j;
 
@@ -252,6 +276,7 @@ apply_use(struct view *v, const cJSON *list)
 		/* A core of an older version does not tell. */
 		if (cJSON_IsNumber(tps) && tps->valuedouble <= 9e15)
 			x->tps = tps->valuedouble;
+		note_use(x, now);
 	}
 }
 
@@ -266,7 +291,7 @@ apply_gauges(struct view *v, const cJSON *o, struct err *e)
 		return -1;
 	}
 	move_fields(view_gauge_fields, v, &fresh);
-	apply_use(v, json_get(o, "use"));
+	apply_use(v, json_get(o, "use"), (uint64_t)json_int(o, "now", 0));
 	view_hist_push(&v->hist, (uint64_t)json_int(o, "now", 0), v->tps, v->rss);
 	return 0;
 }
@@ -281,6 +306,7 @@ apply_engine(struct view *v, const cJSON *o, struct err *e)
 		return -1;
 	old = view_engine_find(v, x.id);
 	if (old != NULL) {
+		keep_hist(&x, old);
 		view_engine_fini(old);
 		*old = x;
 		return 0;

@@ -8,11 +8,21 @@
 #include "base/json.h"
 #include "base/xmalloc.h"
 
+#define NOTES_MAX 200
+#define MODELS_MAX 4096
+
+#define NSOURCES 3
+
 struct view_log {
 	struct view_line *lines;	/* (owned) from start on, n of them */
 	size_t start, n, cap;
-	size_t bytes, max;
+	size_t bytes[NSOURCES], max[NSOURCES];
+	size_t oldest[NSOURCES];	/* no living line of the source stands before that position */
+	size_t notes, dead;
 	uint64_t lost;
+	unsigned generation;
+	char **models;			/* (owned) names; [0] is model 1 */
+	size_t nmodels;
 };
 
 struct view_log *
@@ -20,17 +30,9 @@ view_log_new(size_t max_bytes)
 {
 	struct view_log *l = xcalloc(1, sizeof(*l));
 
-	l->max = max_bytes;
+	l->max[SOURCE_MAI] = l->max[SOURCE_ACCESS] = max_bytes / 8;
+	l->max[SOURCE_CHILD] = max_bytes / 8 * 6;
 	return l;
-}
-
-void
-view_log_clear(struct view_log *l)
-{
-	for (size_t i = 0; i < l->n; i++)
-		free(l->lines[l->start + i].text);
-	l->start = l->n = l->bytes = 0;
-	l->lost = 0;
 }
 
 void
@@ -40,22 +42,129 @@ view_log_free(struct view_log **lp)
 
 	if (l == NULL)
 		return;
-	view_log_clear(l);
+	for (size_t i = 0; i < l->n; i++)
+		free(l->lines[l->start + i].text);
+	for (size_t i = 0; i < l->nmodels; i++)
+		free(l->models[i]);
+	free(l->models);
 	free(l->lines);
 	free(l);
 	*lp = NULL;
 }
 
 static void
-drop_oldest(struct view_log *l)
+count_out(struct view_log *l, struct view_line *x)
 {
-	struct view_line *x = &l->lines[l->start];
-
-	l->bytes -= x->len + sizeof(*x);
+	l->bytes[x->source] -= x->len + sizeof(*x);
+	l->notes -= x->note;
 	free(x->text);
-	l->start++;
-	l->n--;
-	l->lost++;
+	x->text = NULL;
+}
+
+void
+view_log_restart(struct view_log *l)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < l->n; i++) {
+		struct view_line *x = &l->lines[l->start + i];
+
+		if (x->dead)
+			continue;
+		if (!x->note) {
+			count_out(l, x);
+			continue;
+		}
+		x->seq = 0;
+		x->key = kept + 1;
+		l->lines[kept++] = *x;
+	}
+	memset(l->oldest, 0, sizeof(l->oldest));
+	l->start = l->dead = 0;
+	l->n = kept;
+	l->lost = 0;
+	l->generation++;
+}
+
+unsigned
+view_log_generation(const struct view_log *l)
+{
+	return l->generation;
+}
+
+static uint16_t
+model_number(struct view_log *l, const char *id)
+{
+	uint16_t known = view_log_model_find(l, id);
+
+	if (known != 0 || id == NULL || *id == '\0' || l->nmodels == MODELS_MAX)
+		return known;
+	l->models = xreallocarray(l->models, l->nmodels + 1, sizeof(*l->models));
+	l->models[l->nmodels++] = xstrdup(id);
+	return (uint16_t)l->nmodels;
+}
+
+const char *
+view_log_model(const struct view_log *l, uint16_t model)
+{
+	return model != 0 && model <= l->nmodels ? l->models[model - 1] : "";
+}
+
+uint16_t
+view_log_model_find(const struct view_log *l, const char *id)
+{
+	for (size_t i = 0; id != NULL && i < l->nmodels; i++)
+		if (strcmp(l->models[i], id) == 0)
+			return (uint16_t)(i + 1);
+	return 0;
+}
+
+/* room ------------------------------------------------------------------------------------------------------------- */
+
+/* The first line goes at once, others leave a hole until many have. */
+static void
+drop_at(struct view_log *l, size_t i)
+{
+	struct view_line *x = &l->lines[l->start + i];
+
+	l->lost += !x->note;
+	count_out(l, x);
+	x->dead = true;
+	l->dead++;
+	while (l->n != 0 && l->lines[l->start].dead) {
+		l->start++;
+		l->n--;
+		l->dead--;
+		for (size_t k = 0; k < NSOURCES; k++)
+			l->oldest[k] -= l->oldest[k] > 0;
+	}
+}
+
+static void
+close_holes(struct view_log *l)
+{
+	size_t kept = 0;
+
+	if (l->dead < 256 || l->dead < l->n / 3)
+		return;
+	for (size_t i = 0; i < l->n; i++)
+		if (!l->lines[l->start + i].dead)
+			l->lines[l->start + kept++] = l->lines[l->start + i];
+	l->n = kept;
+	l->dead = 0;
+	memset(l->oldest, 0, sizeof(l->oldest));
+}
+
+static void
+drop_oldest(struct view_log *l, enum log_source source)
+{
+	size_t i = l->oldest[source];
+
+	while (i < l->n && (l->lines[l->start + i].dead || l->lines[l->start + i].source != source))
+		i++;
+	l->oldest[source] = i;
+	if (i < l->n)
+		drop_at(l, i);
 }
 
 static void
@@ -72,66 +181,206 @@ make_room(struct view_log *l)
 	l->lines = xreallocarray(l->lines, l->cap, sizeof(*l->lines));
 }
 
-void
-view_log_put(struct view_log *l, uint64_t seq, uint64_t wall_ms, enum log_source source, char level,
-    const char *text, size_t len)
+static void
+make_room_before(struct view_log *l, size_t more)
 {
-	struct view_line *x;
+	struct view_line *lines;
+	size_t start;
 
-	if (l->n != 0 && seq <= l->lines[l->start + l->n - 1].seq)
+	if (l->start >= more)
 		return;
-	make_room(l);
-	x = &l->lines[l->start + l->n];
-	*x = (struct view_line){.seq = seq, .wall_ms = wall_ms, .source = source, .level = level,
-	    .text = xstrndup(text, len)};
-	x->len = strlen(x->text);
-	l->n++;
-	l->bytes += x->len + sizeof(*x);
-	while (l->bytes > l->max && l->n > 1)
-		drop_oldest(l);
+	start = more + l->n / 2;
+	l->cap = start + l->n + 256;
+	lines = xreallocarray(NULL, l->cap, sizeof(*lines));
+	if (l->n != 0)
+		memcpy(lines + start, l->lines + l->start, l->n * sizeof(*lines));
+	free(l->lines);
+	l->lines = lines;
+	l->start = start;
 }
 
+static uint64_t
+last_key(const struct view_log *l)
+{
+	return l->n != 0 ? l->lines[l->start + l->n - 1].key : 0;
+}
+
+static void
+append(struct view_log *l, struct view_line *x)
+{
+	make_room(l);
+	l->lines[l->start + l->n++] = *x;
+	l->bytes[x->source] += x->len + sizeof(*x);
+	while (l->bytes[x->source] > l->max[x->source] && l->bytes[x->source] > x->len + sizeof(*x))
+		drop_oldest(l, x->source);
+	close_holes(l);
+}
+
+/* Notes from before the first line of a core stand right before it, so that older lines find their place. */
+static void
+place_notes(struct view_log *l, uint64_t seq)
+{
+	for (size_t i = 0; i < l->n && i < 4000; i++) {
+		l->lines[l->start + i].seq = seq - 1;
+		l->lines[l->start + i].key = VIEW_KEY(seq - 1) + 1 + i;
+	}
+}
+
+void
+view_log_put(struct view_log *l, uint64_t seq, uint64_t wall_ms, enum log_source source, char level,
+    const char *model, const char *text, size_t len)
+{
+	struct view_line x = {.seq = seq, .key = VIEW_KEY(seq), .wall_ms = wall_ms, .source = source, .level = level};
+
+	if (x.key <= last_key(l))
+		return;
+	if (l->n != 0 && l->n == l->notes + l->dead)
+		place_notes(l, seq);
+	x.text = xstrndup(text, len);
+	x.len = (uint32_t)strlen(x.text);
+	x.model = model_number(l, model);
+	append(l, &x);
+}
+
+void
+view_log_note(struct view_log *l, uint64_t wall_ms, enum log_source source, char level, const char *text)
+{
+	struct view_line x = {.key = last_key(l) + 1, .wall_ms = wall_ms, .source = source, .level = level, .note = true};
+
+	x.seq = x.key / VIEW_KEY(1);
+	if (x.key % VIEW_KEY(1) == 0)
+		return;
+	for (size_t i = 0; l->notes >= NOTES_MAX && i < l->n; i++)
+		if (l->lines[l->start + i].note && !l->lines[l->start + i].dead) {
+			drop_at(l, i);
+			break;
+		}
+	x.text = xstrdup(text);
+	x.len = (uint32_t)strlen(x.text);
+	append(l, &x);
+	l->notes++;
+}
+
+/* answers ---------------------------------------------------------------------------------------------------------- */
+
+struct item {
+	uint64_t seq, wall_ms;
+	enum log_source source;
+	char level;
+	const char *text, *model;
+};
+
 static bool
-put_line(struct view_log *l, const cJSON *j)
+get_item(const cJSON *j, struct item *out)
 {
 	const cJSON *seq = cJSON_GetArrayItem(j, 0), *ms = cJSON_GetArrayItem(j, 1), *source = cJSON_GetArrayItem(j, 2),
-		    *level = cJSON_GetArrayItem(j, 3), *text = cJSON_GetArrayItem(j, 4);
-	enum log_source s;
-	uint64_t before = l->n != 0 ? l->lines[l->start + l->n - 1].seq : 0;
+		    *level = cJSON_GetArrayItem(j, 3), *text = cJSON_GetArrayItem(j, 4), *model = cJSON_GetArrayItem(j, 5);
 
 	if (!cJSON_IsNumber(seq) || !cJSON_IsNumber(ms) || !cJSON_IsString(source) || !cJSON_IsString(level) ||
-	    !cJSON_IsString(text) || !(seq->valuedouble >= 1 && seq->valuedouble < 9e15) ||
-	    !(ms->valuedouble >= 0 && ms->valuedouble < 9e15) || log_source_parse(source->valuestring, &s) != 0)
+	    !cJSON_IsString(text) || !(seq->valuedouble >= 1 && seq->valuedouble < 2e15) ||
+	    !(ms->valuedouble >= 0 && ms->valuedouble < 9e15) || log_source_parse(source->valuestring, &out->source) != 0)
 		return false;
-	if ((uint64_t)seq->valuedouble <= before)
-		return false;
-	view_log_put(l, (uint64_t)seq->valuedouble, (uint64_t)ms->valuedouble, s,
-	    level->valuestring[0] != '\0' ? level->valuestring[0] : ' ', text->valuestring, strlen(text->valuestring));
+	out->seq = (uint64_t)seq->valuedouble;
+	out->wall_ms = (uint64_t)ms->valuedouble;
+	out->level = level->valuestring[0] != '\0' ? level->valuestring[0] : ' ';
+	out->text = text->valuestring;
+	out->model = cJSON_IsString(model) ? model->valuestring : NULL;
 	return true;
 }
 
-int
-view_log_apply(struct view_log *l, const char *json, size_t n, uint64_t *next, struct err *e)
+/* NULL with why; else owned by the caller. */
+static cJSON *
+parse_answer(const char *json, size_t n, const cJSON **lines, uint64_t *next, struct err *e)
 {
 	cJSON *o = json_parse(json, n, e);
-	const cJSON *lines = json_get(o, "lines"), *j;
-	int64_t go_on = json_int(o, "next", -1), dropped = json_int(o, "dropped", 0);
+	int64_t go_on = json_int(o, "next", -1);
+
+	*lines = json_get(o, "lines");
+	if (cJSON_IsArray(*lines) && go_on >= 0) {
+		*next = (uint64_t)go_on;
+		return o;
+	}
+	if (o != NULL)
+		err_set(e, "no log answer");
+	cJSON_Delete(o);
+	return NULL;
+}
+
+int
+view_log_apply(struct view_log *l, const char *json, size_t n, uint64_t until, uint64_t *next, struct err *e)
+{
+	const cJSON *lines, *j;
+	cJSON *o = parse_answer(json, n, &lines, next, e);
+	int64_t dropped = json_int(o, "dropped", 0);
+	struct item x;
 	int count = 0;
 
-	if (!cJSON_IsArray(lines) || go_on < 0) {
-		if (o != NULL)
-			err_set(e, "no log answer");
-		cJSON_Delete(o);
+	if (o == NULL)
 		return -1;
+	cJSON_ArrayForEach(j, lines) {
+		if (!get_item(j, &x) || VIEW_KEY(x.seq) <= last_key(l) || (until != 0 && x.seq >= until))
+			continue;
+		view_log_put(l, x.seq, x.wall_ms, x.source, x.level, x.model, x.text, strlen(x.text));
+		count++;
 	}
-	cJSON_ArrayForEach(j, lines)
-		count += put_line(l, j);
 	if (dropped > 0)
 		l->lost += (uint64_t)dropped;
-	*next = (uint64_t)go_on;
 	cJSON_Delete(o);
 	return count;
 }
+
+/* Backwards, so that what finds no room is the oldest. */
+static int
+put_older(struct view_log *l, const cJSON *lines)
+{
+	int total = cJSON_GetArraySize(lines), count = 0;
+	const cJSON **all = xreallocarray(NULL, (size_t)total + 1, sizeof(*all)), *j;
+	uint64_t before = l->n != 0 ? l->lines[l->start].key : UINT64_MAX;
+	struct item x;
+	size_t k = 0;
+
+	cJSON_ArrayForEach(j, lines)
+		all[k++] = j;
+	make_room_before(l, (size_t)total);
+	while (k-- > 0) {
+		struct view_line line;
+
+		if (!get_item(all[k], &x) || VIEW_KEY(x.seq) >= before || l->bytes[x.source] >= l->max[x.source])
+			continue;
+		line = (struct view_line){.seq = x.seq, .key = VIEW_KEY(x.seq), .wall_ms = x.wall_ms, .source = x.source,
+		    .level = x.level, .text = xstrdup(x.text), .model = model_number(l, x.model)};
+		line.len = (uint32_t)strlen(line.text);
+		before = line.key;
+		l->lines[--l->start] = line;
+		l->n++;
+		l->bytes[x.source] += line.len + sizeof(line);
+		count++;
+	}
+	memset(l->oldest, 0, sizeof(l->oldest));
+	free(all);
+	return count;
+}
+
+int
+view_log_apply_older(struct view_log *l, const char *json, size_t n, bool *gap, struct err *e)
+{
+	uint64_t next = 0, first = view_log_first(l);
+	const cJSON *lines;
+	cJSON *o = parse_answer(json, n, &lines, &next, e);
+	int count = 0;
+
+	*gap = false;
+	if (o == NULL)
+		return -1;
+	if (next < first)
+		*gap = true;
+	else
+		count = put_older(l, lines);
+	cJSON_Delete(o);
+	return count;
+}
+
+/* reading ---------------------------------------------------------------------------------------------------------- */
 
 size_t
 view_log_count(const struct view_log *l)
@@ -139,26 +388,41 @@ view_log_count(const struct view_log *l)
 	return l->n;
 }
 
-const struct view_line *
+struct view_line *
 view_log_at(const struct view_log *l, size_t i)
 {
 	return i < l->n ? &l->lines[l->start + i] : NULL;
 }
 
 size_t
-view_log_find(const struct view_log *l, uint64_t seq)
+view_log_find(const struct view_log *l, uint64_t key)
 {
 	size_t lo = 0, hi = l->n;
 
 	while (lo < hi) {
 		size_t mid = lo + (hi - lo) / 2;
 
-		if (l->lines[l->start + mid].seq < seq)
+		if (l->lines[l->start + mid].key < key)
 			lo = mid + 1;
 		else
 			hi = mid;
 	}
 	return lo;
+}
+
+uint64_t
+view_log_first(const struct view_log *l)
+{
+	for (size_t i = 0; i < l->n; i++)
+		if (!l->lines[l->start + i].note && !l->lines[l->start + i].dead)
+			return l->lines[l->start + i].seq;
+	return 0;
+}
+
+bool
+view_log_full(const struct view_log *l)
+{
+	return l->bytes[SOURCE_CHILD] >= l->max[SOURCE_CHILD] / 8 * 7;
 }
 
 uint64_t

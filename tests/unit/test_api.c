@@ -327,7 +327,7 @@ test_logs(void **state)
 	assert_null(strstr(a, "from"));
 	check(ask("GET", "/api/logs", NULL, NULL), 200, "\r\n\r\n{\"first\":1,\"next\":5,\"dropped\":0,\"lines\":[[1,");
 	a = ask("GET", "/api/logs?source=child,access&from=2", NULL, NULL);
-	check(a, 200, ",\"child\",\" \",\"from b\"],[4,");
+	check(a, 200, ",\"child\",\" \",\"from b\",\"b\"],[4,");
 	assert_null(strstr(a, "from mai"));
 	a = ask("GET", "/api/logs?max=1&source=child&model=b", NULL, NULL);
 	check(a, 200, "\"next\":3,");

@@ -262,28 +262,28 @@ test_log(void **state)
 	struct err e;
 
 	(void)state;
-	assert_int_equal(view_log_apply(l, answer, strlen(answer), &next, &e), 2);
+	assert_int_equal(view_log_apply(l, answer, strlen(answer), 0, &next, &e), 2);
 	assert_int_equal(next, 6);
 	assert_int_equal(view_log_lost(l), 3);
-	assert_int_equal(view_log_apply(l, answer, strlen(answer), &next, &e), 0);
-	assert_int_equal(view_log_apply(l, "[]", 2, &next, &e), -1);
-	assert_int_equal(view_log_apply(l, "{", 1, &next, &e), -1);
+	assert_int_equal(view_log_apply(l, answer, strlen(answer), 0, &next, &e), 0);
+	assert_int_equal(view_log_apply(l, "[]", 2, 0, &next, &e), -1);
+	assert_int_equal(view_log_apply(l, "{", 1, 0, &next, &e), -1);
 	assert_int_equal(view_log_count(l), 2);
 	assert_streq(view_log_at(l, 1)->text, "five");
 	assert_int_equal(view_log_at(l, 1)->level, 'W');
 	assert_int_equal(view_log_at(l, 1)->source, SOURCE_MAI);
 	assert_null(view_log_at(l, 2));
 	assert_int_equal(view_log_find(l, 0), 0);
-	assert_int_equal(view_log_find(l, 5), 1);
-	assert_int_equal(view_log_find(l, 6), 2);
-	view_log_clear(l);
+	assert_int_equal(view_log_find(l, VIEW_KEY(5)), 1);
+	assert_int_equal(view_log_find(l, VIEW_KEY(6)), 2);
+	view_log_restart(l);
 	for (unsigned i = 1; i <= 3000; i++)
-		view_log_put(l, i, i, SOURCE_CHILD, ' ', "some words", 10);
+		view_log_put(l, i, i, SOURCE_CHILD, ' ', NULL, "some words", 10);
 	assert_true(view_log_count(l) > 20 && view_log_count(l) < 200);
 	assert_int_equal(view_log_count(l) + view_log_lost(l), 3000);
 	assert_int_equal(view_log_at(l, view_log_count(l) - 1)->seq, 3000);
 	assert_int_equal(view_log_at(l, 0)->seq, view_log_lost(l) + 1);
-	assert_int_equal(view_log_find(l, 2995), view_log_count(l) - 6);
+	assert_int_equal(view_log_find(l, VIEW_KEY(2995)), view_log_count(l) - 6);
 	view_log_free(&l);
 	assert_null(l);
 }
