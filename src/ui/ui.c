@@ -8,13 +8,13 @@
 
 #include "base/clock.h"
 #include "base/xmalloc.h"
-#include "ui/ui_state.h"
+#include "ui/ui_log_line.h"
 #include "ui/ui_term.h"
 
 struct ui {
 	struct ui_state s;
 	struct grid frame;
-	bool force, bell, mono;
+	bool force, bell, mono, read_only;
 	char theme[16];	/* in use */
 };
 
@@ -32,6 +32,7 @@ ui_open(const struct ui_opts *o, struct err *e)
 	ui_state_init(&u->s, &opts);
 	u->bell = o->bell;
 	u->mono = o->mono;
+	u->read_only = o->read_only;
 	snprintf(u->theme, sizeof(u->theme), "%s", o->theme != NULL ? o->theme : "default");
 	if (note != NULL)
 		ui_say(&u->s, UI_MSG_WARN, clock_ms(), "%s", note);
@@ -68,10 +69,20 @@ follow_theme(struct ui *u, const struct view *v)
 	u->force = true;
 }
 
+/* So does it say whether the mouse is on, until the person does. */
+static void
+follow_mouse(struct ui *u, const struct view *v)
+{
+	if (!u->s.mouse_set && v->version != NULL)
+		u->s.mouse = v->mouse;
+	term_mouse(u->s.mouse);
+}
+
 void
-ui_draw(struct ui *u, const struct view *v, const struct view_log *log, const struct ui_link_state *link, uint64_t now)
+ui_draw(struct ui *u, const struct view *v, struct view_log *log, const struct ui_link_state *link, uint64_t now)
 {
 	follow_theme(u, v);
+	follow_mouse(u, v);
 	ui_compose(&u->s, &u->frame, v, log, link, now);
 	if (u->s.bell && u->bell && v->bell)
 		term_bell();
@@ -80,10 +91,25 @@ ui_draw(struct ui *u, const struct view *v, const struct view_log *log, const st
 	u->force = u->s.redraw = false;
 }
 
-bool
-ui_key(struct ui *u, const struct view *v, const struct view_log *log, uint64_t now, struct ui_intent *out, bool *lost)
+/* The terminal keeps what is copied; where it cannot, a file can. */
+static void
+send_copy(struct ui *u, uint64_t now)
 {
-	int key = term_key(lost);
+	size_t n = u->s.copy.len;
+
+	if (n == 0)
+		return;
+	if (term_copy(u->s.copy.p, n))
+		ui_say(&u->s, UI_MSG_INFO, now, "sent %zu bytes to the terminal's clipboard", n);
+	else
+		ui_say(&u->s, UI_MSG_WARN, now, "this terminal has no clipboard for programs; S saves to a file");
+	strbuf_clear(&u->s.copy);
+}
+
+bool
+ui_key(struct ui *u, const struct view *v, struct view_log *log, uint64_t now, struct ui_intent *out, bool *lost)
+{
+	int key = term_key(lost, &u->s.clicked);
 
 	*out = (struct ui_intent){.kind = UI_NONE};
 	if (key == 0 || *lost)
@@ -92,7 +118,20 @@ ui_key(struct ui *u, const struct view *v, const struct view_log *log, uint64_t 
 		ui_resize(u);
 	else
 		ui_handle(&u->s, key, v, log, now, out);
+	send_copy(u, now);
 	return true;
+}
+
+bool
+ui_work(struct ui *u, const struct view_log *log)
+{
+	return ui_log_scan(&u->s.log, log, clock_us() + UI_SLICE_US);
+}
+
+bool
+ui_wants_older(const struct ui *u)
+{
+	return u->s.log.wants_older;
 }
 
 void
@@ -133,9 +172,53 @@ ui_pending(struct ui *u, enum ui_intent_kind kind, bool on)
 }
 
 void
-ui_set_read_only(struct ui *u)
+ui_set_read_only(struct ui *u, bool on)
 {
-	u->s.read_only = true;
+	u->s.read_only = on || u->read_only;
+}
+
+void
+ui_show_info(struct ui *u, const char *title, const char *lines)
+{
+	struct ui_popup *p = &u->s.popup;
+
+	if (p->kind != POPUP_INFO || strcmp(p->model, title) != 0)
+		return;
+	free(p->text);
+	p->text = xstrdup(lines);
+}
+
+void
+ui_show_details(struct ui *u, uint64_t id, const char *lines)
+{
+	struct ui_popup *p = &u->s.popup;
+
+	if (p->kind != POPUP_DETAILS || p->id != id)
+		return;
+	free(p->text);
+	p->text = xstrdup(lines);
+}
+
+void
+ui_ask_replace(struct ui *u, const char *path, uint64_t now)
+{
+	ui_popup_open(&u->s, POPUP_REPLACE, path, 0, now);
+}
+
+size_t
+ui_log_text(const struct ui *u, const struct view_log *log, struct strbuf *out)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < view_log_count(log); i++) {
+		const struct view_line *l = view_log_at(log, i);
+
+		if (!ui_log_shows(&u->s.log, log, l))
+			continue;
+		ui_line_text(log, l, out);
+		n++;
+	}
+	return n;
 }
 
 int

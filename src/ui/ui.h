@@ -34,13 +34,18 @@ enum ui_intent_kind {
 	UI_RETRY_LINK,
 	UI_LOG_SOURCE,	/* the log pane wants other sources: mask */
 	UI_START_CORE,	/* link down: start a supervisor */
-	UI_KILL		/* quitting takes long and the person insists */
+	UI_KILL,	/* quitting takes long and the person insists */
+	UI_INFO,	/* model: how it is run; ui_show_info answers */
+	UI_DETAILS,	/* id: what more the core knows of a request; ui_show_details answers */
+	UI_SAVE		/* path: the log as shown, into a file; force: over one that is there */
 };
+#define UI_NINTENTS (UI_SAVE + 1)
 struct ui_intent {
 	enum ui_intent_kind kind;
-	const char *model;
+	const char *model, *path;
 	uint64_t id;
 	unsigned mask;
+	bool force;
 };
 
 enum ui_link { UI_LINK_UP, UI_LINK_CONNECTING, UI_LINK_DOWN };
@@ -51,6 +56,8 @@ struct ui_link_state {
 	int tries;
 	uint64_t since, retry_at;	/* local clock_ms */
 	const char *where;	/* the socket or URL, for the title */
+	bool older;		/* the core has log lines older than those of the copy */
+	bool replay;		/* a recording, no core */
 };
 
 /* Takes the terminal over. NULL with why when there is none that can be drawn on (dumb, not a tty): use plain lines. */
@@ -61,14 +68,16 @@ void ui_close(struct ui **up);
 void ui_emergency_restore(void);
 
 /* Marks what may have changed; ui_draw does the rest. now: local clock_ms. */
-void ui_draw(struct ui *u, const struct view *v, const struct view_log *log, const struct ui_link_state *link,
-    uint64_t now);
+void ui_draw(struct ui *u, const struct view *v, struct view_log *log, const struct ui_link_state *link, uint64_t now);
 /* When the screen would change without any event (clock, countdown, message that ends): ms from now, or -1. */
 int ui_next_tick(struct ui *u, const struct view *v, uint64_t now);
 /* Reads what the terminal has (non-blocking) and handles one key; false when there is no more. *lost: the terminal is
  * gone. */
-bool ui_key(struct ui *u, const struct view *v, const struct view_log *log, uint64_t now, struct ui_intent *out,
-    bool *lost);
+bool ui_key(struct ui *u, const struct view *v, struct view_log *log, uint64_t now, struct ui_intent *out, bool *lost);
+/* A slice of search and filter, a few milliseconds; true while there is more to do. */
+bool ui_work(struct ui *u, const struct view_log *log);
+/* After ui_draw: whether log lines older than those of the copy would be of use. */
+bool ui_wants_older(const struct ui *u);
 /* The size changed (SIGWINCH). */
 void ui_resize(struct ui *u);
 /* ^Z: gives the terminal back and stops this process; returns after SIGCONT with everything to be redrawn. Set by ui_key
@@ -81,7 +90,14 @@ enum ui_message { UI_MSG_INFO, UI_MSG_WARN, UI_MSG_ERROR };
 void ui_message(struct ui *u, enum ui_message level, const char *text, uint64_t now);
 /* An action was sent / answered: the same key again says "pending" meanwhile. */
 void ui_pending(struct ui *u, enum ui_intent_kind kind, bool on);
-/* From now on no action leaves it (the core speaks another protocol). */
-void ui_set_read_only(struct ui *u);
+/* No action leaves it while on (the core speaks another protocol). */
+void ui_set_read_only(struct ui *u, bool on);
+/* Answers to intents: lines "label\ttext" or plain ones, copied. They show when the person still waits for them. */
+void ui_show_info(struct ui *u, const char *title, const char *lines);
+void ui_show_details(struct ui *u, uint64_t id, const char *lines);
+/* The file of an UI_SAVE is there already: asks whether to replace it. */
+void ui_ask_replace(struct ui *u, const char *path, uint64_t now);
+/* Appends the log as the pane shows it (source, filter), whole lines with date. Returns the number of lines. */
+size_t ui_log_text(const struct ui *u, const struct view_log *log, struct strbuf *out);
 
 #endif

@@ -167,6 +167,29 @@ grid_put_middle(struct grid *g, int row, int col, int width, enum ui_role role, 
 }
 
 int
+grid_put_model(struct grid *g, int row, int col, int width, enum ui_role role, const char *s)
+{
+	const char *name = strrchr(s, '/');
+
+	if (name != NULL && name[1] != '\0' && text_width(s) > (width < g->cols - col ? width : g->cols - col))
+		s = name + 1;
+	return grid_put_middle(g, row, col, width, role, s);
+}
+
+int
+grid_put_path(struct grid *g, int row, int col, int width, enum ui_role role, const char *s)
+{
+	char buf[4096];
+
+	if (width > g->cols - col)
+		width = g->cols - col;
+	if (width <= 0)
+		return 0;
+	text_clip_start(buf, sizeof(buf), s, width, g->ascii ? "~" : "…");
+	return grid_put(g, row, col, width, role, buf);
+}
+
+int
 grid_put_right(struct grid *g, int row, int right, enum ui_role role, const char *s)
 {
 	int w = text_width(s), col = right - w;

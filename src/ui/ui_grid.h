@@ -44,6 +44,9 @@ int grid_put(struct grid *g, int row, int col, int width, enum ui_role role, con
 /* The same with an ellipsis at the end, or in the middle, where s is too wide. */
 int grid_put_end(struct grid *g, int row, int col, int width, enum ui_role role, const char *s);
 int grid_put_middle(struct grid *g, int row, int col, int width, enum ui_role role, const char *s);
+/* A model's name: "org/" goes first, then the middle. A path: its beginning goes. */
+int grid_put_model(struct grid *g, int row, int col, int width, enum ui_role role, const char *s);
+int grid_put_path(struct grid *g, int row, int col, int width, enum ui_role role, const char *s);
 /* Ends before column right; returns the column where it begins. */
 int grid_put_right(struct grid *g, int row, int right, enum ui_role role, const char *s);
 /* Repeats one glyph. */

@@ -24,7 +24,7 @@ head_name(const struct view *v, const char *id)
 bool
 head_generating(const struct ui_state *s, const struct view *v)
 {
-	const struct view_engine *e = view_current(v);
+	const struct view_engine *e = ui_engine(s, v);
 
 	return s->screen == SCREEN_RUNNING || s->screen == SCREEN_LINK_DOWN ||
 	    (s->screen == SCREEN_SWAPPING && v->swap_step == 1) || (e != NULL && e->state == ENGINE_DRAINING);

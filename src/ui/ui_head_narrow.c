@@ -43,7 +43,7 @@ note_text(const struct ui_state *s, char *out, size_t size, const struct view *v
 static void
 running_text(char *out, size_t size, const struct view *v, const struct view_engine *e)
 {
-	uint64_t rss = v->rss != 0 ? v->rss : e->rss;
+	uint64_t rss = v->rss != 0 && e == view_current(v) ? v->rss : e->rss;
 	char mem[32] = "", queued[32] = "";
 
 	if (rss != 0)
@@ -133,7 +133,7 @@ ui_head_narrow(struct ui_state *s, struct grid *g, const struct view *v, const s
 		right = grid_put_right(g, 0, right, ROLE_TEXT, note) - 1;
 	grid_put(g, 0, 0, 1, role, head_glyph(s));
 	col = 2 + grid_put(g, 0, 2, right - 2, role, ui_screen_word(s->screen)) + 1;
-	grid_put_middle(g, 0, col, right - col, ROLE_TITLE, name);
+	grid_put_model(g, 0, col, right - col, ROLE_TITLE, name);
 	if (s->lay.head_rows < 2)
 		return;
 	if (s->screen == SCREEN_STARTING && e != NULL) {

@@ -5,7 +5,8 @@
 #include "base/compat.h"
 
 const struct ui_binding ui_bindings[] = {
-#define KEY(act, shown_, keys_, group_, help_, ...) {act, shown_, keys_, group_, help_, {__VA_ARGS__}},
+#define KEY(act, shown_, keys_, group_, help_, command_, ...) \
+	{act, shown_, keys_, group_, help_, command_, {__VA_ARGS__}},
 #include "ui/ui_keys.def"
 };
 const size_t ui_nbindings = ARRAY_LEN(ui_bindings);

@@ -23,6 +23,7 @@ enum ui_key_code {
 	UI_K_F3,
 	UI_K_F4,
 	UI_K_F10,
+	UI_K_MOUSE,
 	UI_K_PASTE_BEGIN,
 	UI_K_PASTE_END,
 	UI_K_RESIZE,
@@ -60,6 +61,7 @@ struct ui_binding {
 	const char *keys;	/* in the help; NULL: not listed */
 	enum ui_group group;
 	const char *help;
+	const char *command;	/* in the command list; NULL: not there */
 	int codes[4];		/* 0: none */
 };
 struct ui_bar_item {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * Where the log pane stands: sources, follow or pause, scroll anchored by sequence number, errors, search, filter. It
- * reads the log copy and remembers positions; drawing is in ui_pane_log.c. Pure. */
+ * Where the log pane stands: sources, follow or pause, the selected line, errors, search, filter. It reads the log copy
+ * and remembers lines by their keys; drawing is in ui_pane_log.c. Pure. */
 #ifndef UI_UI_LOG_H
 #define UI_UI_LOG_H
 
@@ -8,47 +8,85 @@
 #include "view/view_log.h"
 
 #define UI_LOG_ALL ((1u << SOURCE_CHILD) | (1u << SOURCE_MAI) | (1u << SOURCE_ACCESS))
+#define UI_LOG_MARK 'M'		/* level of a mark, which every source and filter shows */
+#define UI_LOG_GAP 'G'		/* of a note that lines were left out */
+
+enum ui_stamp { UI_STAMP_CLOCK, UI_STAMP_AGO, UI_STAMP_OFF, UI_NSTAMPS };
+/* A jump that waits until its line is found: what is to be found, from where the log stands. */
+enum ui_jump { JUMP_NONE, JUMP_NEAREST, JUMP_NEXT, JUMP_PREVIOUS, JUMP_ERROR, JUMP_ERROR_BACK };
 
 struct ui_log {
 	unsigned mask;		/* 1 << enum log_source */
+	char model[256];	/* only lines of this model; "": of all */
 	bool follow, wrap;
+	enum ui_stamp stamp;
 	int hscroll;
-	uint64_t top;		/* paused: sequence number of the first row */
-	uint64_t paused_at;	/* the last line there was when it was paused */
-	bool auto_pause;	/* paused by a failure, not by the person */
-	bool at_error;		/* the anchor is an error: "error n of m" */
-	int error_n, error_of;
+	uint64_t since;		/* lines up to this key are put away; 0: none */
+	uint64_t since_wall;
+	/* paused */
+	uint64_t top;		/* first row */
+	uint64_t cur;		/* the selected line */
+	uint64_t paused_at;	/* the last line there was */
+	bool auto_pause;	/* by a failure, not by the person */
+	bool at_error;		/* the selected line is an error: "error n of m" */
+	/* patterns */
 	struct ui_pattern filter, search;
-	uint64_t hit;		/* sequence number of the search hit; 0: none */
-	int hit_n, hit_of;
-	uint64_t hidden, counted_to;	/* lines the filter hid, counted up to that sequence number */
+	bool scanned;		/* lines with keys lo..hi were looked at */
+	uint64_t lo, hi;
+	enum ui_jump jump;
+	uint64_t hit;		/* key of the search hit; 0: none */
+	/* counted for each frame */
+	uint64_t hidden;	/* by the filter */
+	uint64_t fresh;		/* shown lines that came since it was paused */
+	int hit_n, hit_of, error_n, error_of;
+	bool done;		/* the whole copy was looked at */
+	bool older;		/* the core has more than the copy */
+	bool wants_older;	/* and the person wants to see it */
+	unsigned generation;	/* of the log copy */
 	int rows, cols;		/* of the pane when last drawn */
-	uint64_t shown_top;	/* first line of it */
+	uint64_t shown_top, shown_end;	/* first and last line of it; 0: none */
 };
 
 void ui_log_init(struct ui_log *s);
 void ui_log_fini(struct ui_log *s);
 
-/* Whether a line is shown at all. */
-bool ui_log_shows(const struct ui_log *s, const struct view_line *l);
+/* Whether a line is shown at all. With a filter only lines that were looked at are. */
+bool ui_log_shows(const struct ui_log *s, const struct view_log *log, const struct view_line *l);
 /* Position of the nearest shown line from i on, downwards (step 1) or upwards (-1); -1: none. */
 long ui_log_step(const struct ui_log *s, const struct view_log *log, long i, int step);
+/* The selected line while paused, else the newest one shown; NULL: none. Borrowed. */
+const struct view_line *ui_log_selected(const struct ui_log *s, const struct view_log *log);
 
 void ui_log_pause(struct ui_log *s, const struct view_log *log);
 void ui_log_follow(struct ui_log *s);
-/* Moves the window by so many shown lines; upwards pauses. */
-void ui_log_scroll(struct ui_log *s, const struct view_log *log, int by);
+/* Moves the selection by so many shown lines; upwards pauses. page: the window moves along. */
+void ui_log_scroll(struct ui_log *s, const struct view_log *log, int by, bool page);
 void ui_log_oldest(struct ui_log *s, const struct view_log *log);
+void ui_log_select(struct ui_log *s, const struct view_log *log, uint64_t key);
 void ui_log_set_mask(struct ui_log *s, unsigned mask);
-/* Shown lines that came since it was paused. */
-uint64_t ui_log_new_lines(const struct ui_log *s, const struct view_log *log);
-/* Goes to the next (dir 1) or previous run of error lines, around the ends; from follow to the last. False: none. */
-bool ui_log_error(struct ui_log *s, const struct view_log *log, int dir);
+/* Puts everything up to now away, or brings it back. */
+void ui_log_put_away(struct ui_log *s, const struct view_log *log, uint64_t wall_ms);
+/* Shows line i (a position) and selects it, with some lines before it. */
+void ui_log_show(struct ui_log *s, const struct view_log *log, long i, int before);
+
+/* patterns: set, then scanned in slices, newest lines first (ui_log_scan.c) ------------------------------------------ */
+
+/* As typed; -1 with why. An empty text clears. */
+int ui_log_set_filter(struct ui_log *s, const struct view_log *log, const char *text, struct err *e);
+int ui_log_set_search(struct ui_log *s, const struct view_log *log, const char *text, struct err *e);
+/* Looks at lines until the clock says until_us; true while lines are left. */
+bool ui_log_scan(struct ui_log *s, const struct view_log *log, uint64_t until_us);
+/* What the rule and the message row tell, and whether older lines are wanted. */
+void ui_log_count(struct ui_log *s, const struct view_log *log);
+
+/* jumps (ui_log_jump.c) ---------------------------------------------------------------------------------------------- */
+
+enum ui_found { UI_FOUND, UI_NOT_FOUND, UI_NOT_YET };
+/* Jumps, or says that it can only be told when more lines were looked at or fetched; then s->jump remembers it, and
+ * ui_log_settle tries again. */
+enum ui_found ui_log_jump(struct ui_log *s, const struct view_log *log, enum ui_jump what);
+enum ui_found ui_log_settle(struct ui_log *s, const struct view_log *log);
 /* Shows the first error at or behind wall_ms and pauses; the failure of a run that began then. False: none. */
 bool ui_log_failure(struct ui_log *s, const struct view_log *log, uint64_t wall_ms);
-/* Goes to a search hit: dir 1 later, -1 earlier, 0 the newest at or before the window. False: none. */
-bool ui_log_find(struct ui_log *s, const struct view_log *log, int dir);
-/* Keeps the number of hidden lines up to date. */
-void ui_log_count_hidden(struct ui_log *s, const struct view_log *log);
 
 #endif

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "ui/ui_head.h"
+#include "ui/ui_prompt.h"
 
 static uint64_t
 message_time(enum ui_message level)
@@ -26,7 +27,7 @@ message_alive(const struct ui_state *s, uint64_t now)
 static bool
 waiting_text(const struct ui_state *s, char *out, size_t size, uint64_t now)
 {
-	for (int i = 0; i <= UI_KILL; i++) {
+	for (int i = 0; i < UI_NINTENTS; i++) {
 		uint64_t ms = now > s->pending[i].since ? now - s->pending[i].since : 0;
 
 		if (s->pending[i].on && ms > 1000 && s->pending[i].seq == s->view_seq && s->link == UI_LINK_UP) {
@@ -41,17 +42,23 @@ waiting_text(const struct ui_state *s, char *out, size_t size, uint64_t now)
 static void
 search_text(const struct ui_state *s, char *out, size_t size, const struct view_log *log)
 {
-	char oldest[16];
+	static const char *const sources[] = {"", " in child log", " in mai log", "", " in access log"};
+	const struct ui_log *l = &s->log;
+	const char *more = l->done && !l->older ? "" : "+";
+	char oldest[16] = "-";
 
-	if (view_log_count(log) > 0)
-		ui_wall_time(oldest, sizeof(oldest), view_log_at(log, 0)->wall_ms);
-	else
-		snprintf(oldest, sizeof(oldest), "-");
+	for (size_t i = 0; i < view_log_count(log); i++)
+		if (!view_log_at(log, i)->dead) {
+			ui_wall_time(oldest, sizeof(oldest), view_log_at(log, i)->wall_ms);
+			break;
+		}
 	if (s->lay.narrow)
-		snprintf(out, size, "/%s %d of %d  n N  Esc", s->log.search.text, s->log.hit_n, s->log.hit_of);
+		snprintf(out, size, "/%s %d of %d%s  n N  Esc", l->search.text, l->hit_n, l->hit_of, more);
+	else if (l->hit == 0 || !l->done)
+		snprintf(out, size, "/%s   %d found so far, looking (%s)", l->search.text, l->hit_of, oldest);
 	else
-		snprintf(out, size, "/%s   match %d of %d (oldest line %s)", s->log.search.text, s->log.hit_n, s->log.hit_of,
-		    oldest);
+		snprintf(out, size, "/%s   match %d of %d%s%s (oldest line %s)", l->search.text, l->hit_n, l->hit_of, more,
+		    l->mask == UI_LOG_ALL ? "" : sources[l->mask % 5], oldest);
 }
 
 /* What the row says when nothing was said: true for text that matters enough to borrow the bar of a small screen. */
@@ -59,7 +66,7 @@ static bool
 standing_text(const struct ui_state *s, char *out, size_t size, enum ui_role *role, const struct view *v,
     const struct ui_link_state *link)
 {
-	const struct view_engine *e = view_current(v);
+	const struct view_engine *e = ui_engine(s, v);
 	char clock[16];
 
 	out[0] = '\0';
@@ -90,20 +97,18 @@ standing_text(const struct ui_state *s, char *out, size_t size, enum ui_role *ro
 }
 
 static bool
+is_searching(const struct ui_state *s)
+{
+	return s->log.search.text[0] != '\0' && (s->log.hit != 0 || s->log.jump != JUMP_NONE);
+}
+
+static bool
 message_text(const struct ui_state *s, char *out, size_t size, enum ui_role *role, const struct view *v,
     const struct view_log *log, const struct ui_link_state *link, uint64_t now)
 {
 	static const enum ui_role roles[] = {ROLE_TEXT, ROLE_WARN, ROLE_BAD};
 
 	*role = ROLE_TEXT;
-	if (s->prompt != PROMPT_NONE) {
-		if (s->lay.narrow || s->lay.micro)
-			snprintf(out, size, "%s %s_", s->prompt == PROMPT_SEARCH ? "/" : "&", s->edit.text);
-		else
-			snprintf(out, size, "%s: %s_", s->prompt == PROMPT_SEARCH ? "search (~ regex)" :
-			    "filter (! inverts, ~ regex)", s->edit.text);
-		return true;
-	}
 	if (message_alive(s, now)) {
 		snprintf(out, size, "%s", s->msg.text);
 		*role = roles[s->msg.level];
@@ -113,7 +118,7 @@ message_text(const struct ui_state *s, char *out, size_t size, enum ui_role *rol
 		*role = ROLE_WARN;
 		return true;
 	}
-	if (s->log.search.text[0] != '\0' && s->log.hit != 0) {
+	if (is_searching(s)) {
 		search_text(s, out, size, log);
 		return true;
 	}
@@ -121,7 +126,7 @@ message_text(const struct ui_state *s, char *out, size_t size, enum ui_role *rol
 }
 
 static int
-put_item(struct grid *g, int row, int col, int right, enum ui_action a, const char *label)
+put_item(struct ui_state *s, struct grid *g, int row, int col, int right, enum ui_action a, const char *label)
 {
 	const char *key = ui_binding_of(a)->shown;
 	int need = text_width(key) + 1 + text_width(label);
@@ -130,20 +135,8 @@ put_item(struct grid *g, int row, int col, int right, enum ui_action a, const ch
 		return 0;
 	grid_put(g, row, col, right - col, ROLE_TITLE, key);
 	grid_put(g, row, col + text_width(key) + 1, right - col, ROLE_TEXT, label);
+	ui_hit_add(s, row, col, need, 1, HIT_KEY, (uint64_t)ui_binding_of(a)->codes[0]);
 	return need;
-}
-
-static bool
-allowed(const struct ui_state *s, enum ui_action a)
-{
-	const struct ui_binding *b = ui_binding_of(a);
-
-	if (s->screen == SCREEN_LINK_DOWN && a == ACT_START)
-		return s->link_gone;
-	if (s->read_only && s->screen != SCREEN_LINK_DOWN && s->screen != SCREEN_CONNECTING &&
-	    (b->group == GROUP_MODEL || a == ACT_CANCEL))
-		return false;
-	return true;
 }
 
 static void
@@ -156,16 +149,16 @@ key_bar(struct ui_state *s, struct grid *g, int row)
 	if (right < 0)
 		right = 0;
 	for (size_t i = 0; i < ui_nbar_items; i++) {
-		if (ui_bar_items[i].screen != s->screen || !allowed(s, ui_bar_items[i].action))
+		if (ui_bar_items[i].screen != s->screen || !ui_allowed(s, ui_bar_items[i].action))
 			continue;
-		used = put_item(g, row, col, right - 1, ui_bar_items[i].action, ui_bar_items[i].label);
+		used = put_item(s, g, row, col, right - 1, ui_bar_items[i].action, ui_bar_items[i].label);
 		if (used == 0)
 			break;
 		col += used + 2;
 	}
 	if (help)
-		right += 2 + put_item(g, row, right, g->cols, ACT_HELP, "Help");
-	put_item(g, row, right, g->cols, ACT_QUIT, "Quit");
+		right += 2 + put_item(s, g, row, right, g->cols, ACT_HELP, "Help");
+	put_item(s, g, row, right, g->cols, ACT_QUIT, "Quit");
 }
 
 static const char *
@@ -174,10 +167,18 @@ mode_hint(const struct ui_state *s)
 	if (s->popup.kind != POPUP_NONE)
 		return ui_popup_hint(s);
 	if (s->prompt != PROMPT_NONE)
-		return "Enter apply  Esc cancel";
-	if (s->log.search.text[0] != '\0' && s->log.hit != 0)
+		return s->prompt == PROMPT_SAVE ? "Enter save  Esc cancel" : "Enter apply  Esc cancel  Up/Down history";
+	if (is_searching(s))
 		return "n Next  N Previous  / Edit  & Filter  Esc Clear";
 	return NULL;
+}
+
+static void
+prompt_row(const struct ui_state *s, struct grid *g, int row, int margin)
+{
+	int used = grid_put(g, row, margin, g->cols - margin, ROLE_TEXT, ui_prompt_label(s));
+
+	ui_edit_draw(&s->edit, g, row, margin + used, g->cols - margin - used, ROLE_TITLE, "_");
 }
 
 void
@@ -188,13 +189,15 @@ ui_pane_bar(struct ui_state *s, struct grid *g, const struct view *v, const stru
 	enum ui_role role;
 	const char *hint = mode_hint(s);
 	bool urgent = message_text(s, text, sizeof(text), &role, v, log, link, now);
-	int margin = s->lay.narrow || s->lay.micro ? 0 : 1;
+	int margin = s->lay.narrow || s->lay.micro ? 0 : 1, row = s->lay.msg_row;
 
-	if (s->lay.msg_row >= 0)
-		grid_put_end(g, s->lay.msg_row, margin, g->cols - margin, role, text);
-	if (s->lay.bar_row < 0)
+	if (s->prompt != PROMPT_NONE)
+		prompt_row(s, g, row >= 0 ? row : s->lay.bar_row, margin);
+	else if (row >= 0)
+		grid_put_end(g, row, margin, g->cols - margin, role, text);
+	if (s->lay.bar_row < 0 || (s->prompt != PROMPT_NONE && row < 0))
 		return;
-	if (s->lay.msg_row < 0 && urgent && (hint == NULL || s->popup.kind == POPUP_NONE))
+	if (row < 0 && urgent && (hint == NULL || s->popup.kind == POPUP_NONE))
 		grid_put_end(g, s->lay.bar_row, 0, g->cols, role, text);
 	else if (hint != NULL)
 		grid_put_end(g, s->lay.bar_row, 1, g->cols - 1, ROLE_TEXT, hint);

@@ -73,7 +73,7 @@ title_row(struct ui_state *s, struct grid *g, const struct view *v, const struct
 		version[n - 2] = '\0';
 	snprintf(left, sizeof(left), "mai %s  %s  %s%s", version,
 	    !down && v->listen != NULL ? v->listen : link->where != NULL ? link->where : "",
-	    s->foreground ? "foreground" : "attached", s->read_only ? ", read-only" : "");
+	    s->replay ? "replay" : s->foreground ? "foreground" : "attached", s->read_only && !s->replay ? ", read-only" : "");
 	ui_wall_time(clock, sizeof(clock), clock_wall_ms());
 	if (!down && v->version != NULL && view_now(v, now) >= v->started) {
 		text_duration(up, sizeof(up), view_now(v, now) - v->started, false);
@@ -136,7 +136,7 @@ state_row(struct ui_state *s, struct grid *g, const struct view *v, const struct
 			snprintf(name, sizeof(name), "%s", head_name(v, v->swap_to));
 		grid_put_end(g, 1, col, right - col, ROLE_TITLE, name);
 	} else if (e != NULL) {
-		grid_put_middle(g, 1, col, right - col, ROLE_TITLE, e->name);
+		grid_put_model(g, 1, col, right - col, ROLE_TITLE, e->name);
 	}
 }
 
@@ -164,80 +164,103 @@ highest(const float *h, int n)
 	return top;
 }
 
-static void
-tokens_row(struct ui_state *s, struct grid *g, const struct view *v)
+/* The past of the model that is shown; the core's own for the current one, which is longer. */
+static const struct view_hist *
+hist_of(const struct view *v, const struct view_engine *e)
 {
-	bool live = head_generating(s, v);
-	char value[32] = "-", right[128], top[32];
-	int vcol = s->lay.wide ? 15 : 13, scol = s->lay.wide ? 17 : 14, n = v->hist.n;
-	float max = highest(v->hist.tps, n);
+	static const struct view_hist none;
 
-	grid_put(g, 3, 2, 5, ROLE_TEXT, "tok/s");
-	if (live && v->tps >= 0)
-		snprintf(value, sizeof(value), "%.1f", v->tps);
-	grid_put_right(g, 3, vcol, ROLE_TEXT, value);
+	if (e == NULL || e == view_current(v))
+		return &v->hist;
+	return e->hist != NULL ? e->hist : &none;
+}
+
+static void
+tokens_row(struct ui_state *s, struct grid *g, const struct view *v, const struct view_engine *e)
+{
+	bool live = head_generating(s, v), own = s->lay.models > 0 && e != NULL && e->tps >= 0;
+	char value[32] = "-", right[128], top[32];
+	const struct view_hist *h = hist_of(v, e);
+	int vcol = s->lay.wide ? 15 : 13, scol = s->lay.wide ? 17 : 14, row = s->lay.use_row;
+	float max = highest(h->tps, h->n);
+	double tps = own ? e->tps : v->tps;
+
+	grid_put(g, row, 2, 5, ROLE_TEXT, "tok/s");
+	if (live && tps >= 0)
+		snprintf(value, sizeof(value), "%.1f", tps);
+	grid_put_right(g, row, vcol, ROLE_TEXT, value);
 	if (live && s->lay.spark)
-		spark(s, g, 3, scol, s->lay.wide ? 40 : 20, v->hist.tps, n, max, false);
+		spark(s, g, row, scol, s->lay.wide ? 40 : 20, h->tps, h->n, max, false);
 	if (s->lay.wide && max > 0) {
 		snprintf(top, sizeof(top), "max %.0f", (double)max);
-		grid_put(g, 3, 60, 12, ROLE_TEXT, top);
+		grid_put(g, row, 60, 12, ROLE_TEXT, top);
 	}
 	snprintf(right, sizeof(right), "in flight %llu  queued %llu  done %llu  %s %llu", (unsigned long long)v->in_flight,
 	    (unsigned long long)v->queued, (unsigned long long)v->done, s->lay.wide ? "errors" : "err",
 	    (unsigned long long)v->errors);
 	if (g->cols >= 60 + (s->lay.wide ? 20 : 0) || text_width(right) < g->cols - 16)
-		grid_put_right(g, 3, g->cols - s->lay.margin, ROLE_TEXT, right);
+		grid_put_right(g, row, g->cols - s->lay.margin, ROLE_TEXT, right);
 }
 
 static void
 memory_row(struct ui_state *s, struct grid *g, const struct view *v, const struct view_engine *e)
 {
 	bool alive = head_alive(s, e);
-	uint64_t rss = v->rss != 0 || e == NULL ? v->rss : e->rss;
-	uint64_t cpu = v->cpu_permille != 0 || e == NULL ? v->cpu_permille : e->cpu_permille;
+	bool other = e != NULL && e != view_current(v);
+	uint64_t rss = (v->rss != 0 && !other) || e == NULL ? v->rss : e->rss;
+	uint64_t cpu = (v->cpu_permille != 0 && !other) || e == NULL ? v->cpu_permille : e->cpu_permille;
+	const struct view_hist *h = hist_of(v, e);
+	int row = s->lay.use_row + 1;
 	char value[32] = "-", mem[64] = "", used[24], total[24], load[32];
 	int vcol = s->lay.wide ? 15 : 13, scol = s->lay.wide ? 17 : 14, right = g->cols - s->lay.margin;
 
-	grid_put(g, 4, 2, 3, ROLE_TEXT, "RSS");
+	grid_put(g, row, 2, 3, ROLE_TEXT, "RSS");
 	if (alive && rss != 0)
 		text_size(value, sizeof(value), rss);
-	grid_put_right(g, 4, vcol, ROLE_TEXT, value);
+	grid_put_right(g, row, vcol, ROLE_TEXT, value);
 	if (!alive)
 		return;
 	if (s->lay.spark)
-		spark(s, g, 4, scol, s->lay.wide ? 40 : 20, v->hist.rss, v->hist.n,
-		    highest(v->hist.rss, v->hist.n) * 7 / 6, true);
+		spark(s, g, row, scol, s->lay.wide ? 40 : 20, h->rss, h->n, highest(h->rss, h->n) * 7 / 6, true);
 	if (v->memory_total != 0 && v->memory_free <= v->memory_total) {
 		text_size(used, sizeof(used), v->memory_total - v->memory_free);
 		text_size(total, sizeof(total), v->memory_total);
 		if (strlen(used) > 1 && used[strlen(used) - 1] == total[strlen(total) - 1])
 			used[strlen(used) - 1] = '\0';
 		snprintf(mem, sizeof(mem), "MEM %s/%s", used, total);
-		right = grid_put_right(g, 4, right, ROLE_TEXT, mem) - 2;
+		right = grid_put_right(g, row, right, ROLE_TEXT, mem) - 2;
 	}
 	snprintf(load, sizeof(load), "CPU %4u%%", (unsigned)(cpu / 10));
 	if (s->lay.wide)
-		grid_put(g, 4, 60, 12, ROLE_TEXT, load);
+		grid_put(g, row, 60, 12, ROLE_TEXT, load);
 	else
-		grid_put_right(g, 4, right, ROLE_TEXT, load);
+		grid_put_right(g, row, right, ROLE_TEXT, load);
 }
 
 void
 ui_pane_head(struct ui_state *s, struct grid *g, const struct view *v, const struct ui_link_state *link, uint64_t now)
 {
-	const struct view_engine *e = view_current(v);
+	const struct view_engine *e = ui_engine(s, v);
 	uint64_t core = view_now(v, now);
 
-	if (s->lay.narrow || s->lay.micro) {
+	if (s->lay.short_head && s->lay.models > 0 && s->screen != SCREEN_LINK_DOWN) {
+		ui_pane_models(s, g, v, core);
+		return;
+	}
+	if (s->lay.short_head) {
 		ui_head_narrow(s, g, v, e, link, now);
+		return;
+	}
+	title_row(s, g, v, link, now);
+	if (s->lay.models > 0 && s->screen != SCREEN_LINK_DOWN) {
+		ui_pane_models(s, g, v, core);
 	} else {
-		title_row(s, g, v, link, now);
 		state_row(s, g, v, e, core);
 		ui_head_detail(s, g, v, e, link, now);
-		tokens_row(s, g, v);
-		memory_row(s, g, v, e);
 	}
-	if (s->screen == SCREEN_LINK_DOWN && !s->lay.narrow && !s->lay.micro)
-		for (int r = 3; r < s->lay.head_rows; r++)
+	tokens_row(s, g, v, e);
+	memory_row(s, g, v, e);
+	if (s->screen == SCREEN_LINK_DOWN)
+		for (int r = s->lay.use_row; r < s->lay.head_rows; r++)
 			grid_set_role(g, r, 0, g->cols, ROLE_MUTED);
 }

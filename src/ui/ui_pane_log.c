@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: ISC
- * The log: a gutter of time, source and level, then the text, cleaned again and cut by cell width. */
+ * The log pane: its rule, and the window of lines that is shown. */
 #include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/strbuf.h"
 #include "base/text.h"
-#include "ui/ui_state.h"
+#include "ui/ui_head.h"
+#include "ui/ui_log_line.h"
 
 static const char *
 source_name(unsigned mask)
@@ -21,187 +22,118 @@ source_name(unsigned mask)
 }
 
 static void
-rule(struct ui_state *s, struct grid *g, const struct view_log *log)
+title_text(const struct ui_state *s, char *out, size_t size, const struct view *v)
 {
-	struct ui_log *l = &s->log;
-	char title[256], note[96];
+	const struct ui_log *l = &s->log;
+	char count[32], clock[16];
+	size_t n;
+
+	n = (size_t)snprintf(out, size, "Log %s", source_name(l->mask));
+	if (l->model[0] != '\0' && n < size)
+		n += (size_t)snprintf(out + n, size - n, " of %s", head_name(v, l->model));
+	if (l->filter.text[0] != '\0' && s->lay.narrow) {
+		n = (size_t)snprintf(out, size, "Log %s", l->filter.text);
+	} else if (l->filter.text[0] != '\0' && n < size) {
+		ui_count_text(count, sizeof(count), l->hidden);
+		n += (size_t)snprintf(out + n, size - n, "  filter %s (%s hidden%s)", l->filter.text, count,
+		    l->done ? "" : ", looking");
+	}
+	if (l->since != 0 && n < size && !s->lay.narrow) {
+		ui_wall_time(clock, sizeof(clock), l->since_wall);
+		n += (size_t)snprintf(out + n, size - n, "  since %s", clock);
+	}
+	if (l->at_error && l->auto_pause && n < size)
+		snprintf(out + n, size - n, ", last error");
+}
+
+static void
+rule(struct ui_state *s, struct grid *g, const struct view *v)
+{
+	const struct ui_log *l = &s->log;
+	char title[640], note[96], count[32];
 	const char *wrap = s->lay.narrow ? "" : l->wrap ? "  wrap on" : "  wrap off";
 
-	snprintf(title, sizeof(title), "Log %s", source_name(l->mask));
-	if (l->filter.text[0] != '\0') {
-		ui_log_count_hidden(l, log);
-		if (s->lay.narrow)
-			snprintf(title, sizeof(title), "Log %s", l->filter.text);
-		else
-			snprintf(title, sizeof(title), "Log %s  filter %s (%llu hidden)", source_name(l->mask),
-			    l->filter.text, (unsigned long long)l->hidden);
-	}
+	title_text(s, title, sizeof(title), v);
+	ui_count_text(count, sizeof(count), l->fresh);
 	if (l->follow)
 		snprintf(note, sizeof(note), "FOLLOW%s", wrap);
 	else if (l->at_error && s->lay.narrow)
 		snprintf(note, sizeof(note), "PAUSED");
 	else if (l->at_error)
 		snprintf(note, sizeof(note), "PAUSED at error %d of %d", l->error_n, l->error_of);
+	else if (l->fresh != 0)
+		snprintf(note, sizeof(note), "PAUSED +%s%s%s", count, s->lay.narrow ? "" : " new", wrap);
 	else
-		snprintf(note, sizeof(note), "PAUSED +%llu%s%s", (unsigned long long)ui_log_new_lines(l, log),
-		    s->lay.narrow ? "" : " new", wrap);
-	if (l->at_error && l->auto_pause)
-		strncat(title, ", last error", sizeof(title) - strlen(title) - 1);
+		snprintf(note, sizeof(note), "PAUSED%s", wrap);
 	ui_rule(s, g, s->lay.log_rule, s->focus == FOCUS_LOG, title, note);
 }
 
-/* Where the text begins: "12:04:14 cE text" or "cE04:25 text". */
-static int
-gutter(const struct ui_state *s)
-{
-	return s->lay.narrow || s->lay.micro ? 8 : 12;
-}
-
 static void
-draw_gutter(const struct ui_state *s, struct grid *g, int row, uint64_t wall_ms, enum log_source source, char level)
+note_shown(struct ui_state *s, const struct view_line *l)
 {
-	enum ui_role role = level == 'E' ? ROLE_BAD : level == 'W' ? ROLE_WARN : ROLE_TEXT;
-	char clock[16], mark[3] = {"cma"[source % 3], level == 'E' || level == 'W' ? level : ' ', '\0'};
-	bool narrow = gutter(s) == 8;
-
-	ui_wall_time(clock, sizeof(clock), wall_ms);
-	grid_put(g, row, narrow ? 2 : 0, 8, ROLE_MUTED, narrow ? clock + 3 : clock);
-	grid_put(g, row, narrow ? 0 : 9, 2, role, mark);
+	if (s->log.shown_top == 0)
+		s->log.shown_top = l->key;
+	s->log.shown_end = l->key;
 }
 
-/* The part of a text from column skip on, at most cols wide; what follows stays for the next row. */
-static const char *
-skip_columns(const char *p, int skip)
-{
-	uint32_t cp;
-
-	while (*p != '\0' && skip > 0) {
-		size_t n = text_utf8(p, strlen(p), &cp);
-		int w = n > 0 ? text_cp_width(cp) : 1;
-
-		p += n > 0 ? n : 1;
-		skip -= w > 0 ? w : 0;
-	}
-	while (*p != '\0' && text_utf8(p, strlen(p), &cp) > 0 && text_cp_width(cp) == 0)
-		p += text_utf8(p, strlen(p), &cp);
-	return p;
-}
-
-/* How many bytes of a row of width columns: never a half character, always at least one. */
-static size_t
-row_bytes(const char *p, int width)
-{
-	size_t len = 0;
-	int used = 0;
-
-	while (p[len] != '\0') {
-		uint32_t cp;
-		size_t n = text_utf8(p + len, strlen(p + len), &cp);
-		int w = n > 0 ? text_cp_width(cp) : 1;
-
-		w = w < 0 ? 1 : w;
-		if (used + w > width && len > 0)
-			break;
-		used += w;
-		len += n > 0 ? n : 1;
-	}
-	return len;
-}
-
+/* From position i on downwards, of the first line its rows from `from` on. */
 static void
-clean(const struct ui_state *s, struct strbuf *b, const char *text, size_t len)
-{
-	size_t most = s->log.wrap ? (size_t)s->cols * (size_t)s->rows * 4 :
-	    ((size_t)s->cols + (size_t)s->log.hscroll) * 4 + 64;
-
-	strbuf_clear(b);
-	text_clean(b, text, len < most ? len : most, most * 2);
-}
-
-/* Rows a line takes in the pane. */
-static int
-line_rows(const struct ui_state *s, const struct view_line *l, struct strbuf *b)
-{
-	int width = s->cols - gutter(s), rows = 0;
-
-	if (!s->log.wrap || width < 1)
-		return 1;
-	clean(s, b, l->text, l->len);
-	for (const char *p = strbuf_str(b); *p != '\0' || rows == 0; rows++)
-		p += row_bytes(p, width);
-	return rows;
-}
-
-/* Draws a line from its row-th row `from` on; returns the rows drawn. */
-static int
-draw_text(struct ui_state *s, struct grid *g, int row, int left, int from, const char *text, size_t len,
+draw_lines(struct ui_state *s, struct grid *g, const struct view_log *log, long i, int row, int end, int from,
     struct strbuf *b)
 {
-	int col = gutter(s), width = g->cols - col, drawn = 0;
-	const char *p;
+	for (; i >= 0 && row < end; i++) {
+		const struct view_line *l;
+		int n;
 
-	if (width < 1)
-		return 1;
-	clean(s, b, text, len);
-	p = strbuf_str(b);
-	if (!s->log.wrap) {
-		grid_put_end(g, row, col, width, ROLE_TEXT, skip_columns(p, s->log.hscroll));
-		return 1;
+		i = ui_log_step(&s->log, log, i, 1);
+		if (i < 0)
+			break;
+		l = view_log_at(log, (size_t)i);
+		n = ui_line_draw(s, g, row, end - row, from, log, l, b);
+		ui_hit_add(s, row, 0, g->cols, n, HIT_LOG, l->key);
+		note_shown(s, l);
+		row += n;
+		from = 0;
 	}
-	for (int i = 0; *p != '\0' || i == 0; i++) {
-		size_t n = row_bytes(p, width);
-		char part[4096];
-
-		if (i >= from && drawn < left) {
-			snprintf(part, sizeof(part), "%.*s", (int)n, p);
-			grid_put(g, row + drawn++, col, width, ROLE_TEXT, part);
-		}
-		p += n;
-	}
-	return drawn;
-}
-
-static bool
-is_hit(const struct ui_log *s, const struct view_line *l)
-{
-	return s->search.text[0] != '\0' && ui_pattern_match(&s->search, l->text);
-}
-
-static int
-draw_line(struct ui_state *s, struct grid *g, int row, int left, int from, const struct view_line *l, struct strbuf *b)
-{
-	int n;
-
-	if (from == 0)
-		draw_gutter(s, g, row, l->wall_ms, l->source, l->level);
-	n = draw_text(s, g, row, left, from, l->text, l->len, b);
-	if (is_hit(&s->log, l))
-		for (int i = 0; i < n; i++)
-			grid_set_role(g, row + i, gutter(s), g->cols - gutter(s),
-			    l->seq == s->log.hit ? ROLE_SELECT : ROLE_TITLE);
-	return n;
 }
 
 /* From the end upwards until the pane is full; then down again. */
 static void
 draw_follow(struct ui_state *s, struct grid *g, const struct view_log *log, int rows, struct strbuf *b)
 {
-	int need = 0, row = s->lay.log_row, from = 0, end = row + rows;
+	int need = 0;
 	long i = (long)view_log_count(log) - 1, first = -1;
 
 	while (need < rows && (i = ui_log_step(&s->log, log, i, -1)) >= 0) {
-		need += line_rows(s, view_log_at(log, (size_t)i), b);
+		need += ui_line_rows(s, log, view_log_at(log, (size_t)i), b);
 		first = i--;
 	}
-	s->log.shown_top = first >= 0 ? view_log_at(log, (size_t)first)->seq : 0;
-	if (need > rows)
-		from = need - rows;
-	for (i = first; i >= 0 && row < end; i++) {
-		i = ui_log_step(&s->log, log, i, 1);
-		if (i < 0)
-			break;
-		row += draw_line(s, g, row, end - row, from, view_log_at(log, (size_t)i), b);
-		from = 0;
+	draw_lines(s, g, log, first, s->lay.log_row, s->lay.log_row + rows, need > rows ? need - rows : 0, b);
+}
+
+/* The window moves so far that the selected line is in it. */
+static void
+keep_selected(struct ui_state *s, const struct view_log *log, int rows, struct strbuf *b)
+{
+	long i = (long)view_log_find(log, s->log.cur), n = (long)view_log_count(log);
+	const struct view_line *l;
+	int need = 0;
+
+	if (s->log.cur < s->log.top)
+		s->log.top = s->log.cur;
+	if (i >= n || !ui_log_shows(&s->log, log, view_log_at(log, (size_t)i)))
+		return;
+	for (; i >= 0 && (i = ui_log_step(&s->log, log, i, -1)) >= 0; i--) {
+		l = view_log_at(log, (size_t)i);
+		need += ui_line_rows(s, log, l, b);
+		if (need > rows && l->key < s->log.cur) {
+			i = ui_log_step(&s->log, log, i + 1, 1);
+			if (i >= 0 && view_log_at(log, (size_t)i)->key > s->log.top)
+				s->log.top = view_log_at(log, (size_t)i)->key;
+			return;
+		}
+		if (l->key <= s->log.top)
+			return;
 	}
 }
 
@@ -209,35 +141,31 @@ static void
 draw_paused(struct ui_state *s, struct grid *g, const struct view_log *log, int rows, struct strbuf *b)
 {
 	int row = s->lay.log_row, end = row + rows;
-	long i = (long)view_log_find(log, s->log.top);
-	char gone[64];
+	const struct view_line *first = view_log_at(log, 0);
+	char gone[64], count[32];
 
-	s->log.shown_top = s->log.top;
-	if (view_log_count(log) > 0 && view_log_at(log, 0)->seq > s->log.top) {
-		snprintf(gone, sizeof(gone), "-- %llu lines gone --",
-		    (unsigned long long)(view_log_at(log, 0)->seq - s->log.top));
+	keep_selected(s, log, rows, b);
+	if (first != NULL && first->key > s->log.top && first->seq > s->log.top / VIEW_KEY(1)) {
+		ui_count_text(count, sizeof(count), first->seq - s->log.top / VIEW_KEY(1));
+		snprintf(gone, sizeof(gone), "-- %s lines gone --", count);
 		grid_put(g, row++, 0, g->cols, ROLE_MUTED, gone);
 	}
-	for (; row < end; i++) {
-		i = ui_log_step(&s->log, log, i, 1);
-		if (i < 0)
-			break;
-		row += draw_line(s, g, row, end - row, 0, view_log_at(log, (size_t)i), b);
-	}
+	draw_lines(s, g, log, (long)view_log_find(log, s->log.top), row, end, 0, b);
+	s->log.shown_top = s->log.top;
 }
 
 /* The line without newline, as the last row while following. */
 static const char *
 live_line(const struct ui_state *s, const struct view *v)
 {
-	const struct view_engine *e = view_current(v);
+	const struct view_engine *e = ui_engine(s, v);
 
 	if (v->swap_to != NULL && view_engine_find(v, v->swap_to) != NULL && v->swap_step == 3)
 		e = view_engine_find(v, v->swap_to);
 	if (!s->log.follow || e == NULL || e->live == NULL || e->live[0] == '\0' ||
 	    (s->log.mask & (1u << SOURCE_CHILD)) == 0 || s->link == UI_LINK_DOWN)
 		return NULL;
-	return ui_pattern_match(&s->log.filter, e->live) ? e->live : NULL;
+	return ui_pattern_match(&s->log.filter, e->live, strlen(e->live)) ? e->live : NULL;
 }
 
 static int
@@ -247,31 +175,55 @@ shown_rows(const struct ui_state *s, const struct view_log *log, int rows, struc
 	int n = 0;
 
 	while (n < rows && (i = ui_log_step(&s->log, log, i, -1)) >= 0)
-		n += line_rows(s, view_log_at(log, (size_t)i--), b);
+		n += ui_line_rows(s, log, view_log_at(log, (size_t)i--), b);
 	return n < rows ? n : rows;
+}
+
+static void
+draw_live(struct ui_state *s, struct grid *g, const struct view_log *log, int rows, const char *live,
+    struct strbuf *b)
+{
+	struct view_line l = {.wall_ms = clock_wall_ms(), .source = SOURCE_CHILD, .level = ' ',
+	    .text = (char *)(uintptr_t)live, .len = (uint32_t)strlen(live)};
+	int at = shown_rows(s, log, rows, b);
+	bool wrap = s->log.wrap;
+
+	s->log.wrap = false;
+	ui_line_draw(s, g, s->lay.log_row + at, 1, 0, log, &l, b);
+	s->log.wrap = wrap;
+}
+
+/* A copy of another core's lines: what was remembered of keys means nothing any more. */
+static void
+check_generation(struct ui_log *l, const struct view_log *log)
+{
+	if (l->generation == view_log_generation(log))
+		return;
+	l->generation = view_log_generation(log);
+	l->scanned = false;
+	l->since = 0;
+	l->jump = JUMP_NONE;
+	ui_log_follow(l);
 }
 
 void
 ui_pane_log(struct ui_state *s, struct grid *g, const struct view *v, const struct view_log *log)
 {
-	int rows = s->lay.log_rows, at;
+	int rows = s->lay.log_rows;
 	const char *live = live_line(s, v);
 	struct strbuf b = STRBUF_INIT;
 
+	check_generation(&s->log, log);
 	s->log.rows = rows;
 	s->log.cols = g->cols;
-	rule(s, g, log);
+	ui_log_count(&s->log, log);
+	rule(s, g, v);
+	if (s->log.follow)
+		s->log.shown_top = s->log.shown_end = 0;
 	if (rows < 1)
 		return;
-	if (live != NULL) {
-		bool wrap = s->log.wrap;
-
-		at = shown_rows(s, log, --rows, &b);
-		draw_gutter(s, g, s->lay.log_row + at, clock_wall_ms(), SOURCE_CHILD, ' ');
-		s->log.wrap = false;
-		draw_text(s, g, s->lay.log_row + at, 1, 0, live, strlen(live), &b);
-		s->log.wrap = wrap;
-	}
+	if (live != NULL)
+		draw_live(s, g, log, --rows, live, &b);
 	if (rows > 0 && s->log.follow)
 		draw_follow(s, g, log, rows, &b);
 	else if (rows > 0)

@@ -31,6 +31,11 @@ static const struct column small[NCOLS] = {
 	[COL_OUT] = {"OUT", 0, 36, 6}, [COL_TPS] = {"TOK/S", 0, 42, 6}, [COL_STATE] = {"STATE", 44, 0, 400},
 };
 
+static const struct column tiny[NCOLS] = {
+	[COL_ID] = {"ID", 1, 6, 5}, [COL_AGE] = {"AGE", 0, 13, 6}, [COL_OUT] = {"OUT", 0, 19, 6},
+	[COL_TPS] = {"TOK/S", 0, 25, 6}, [COL_STATE] = {"STATE", 26, 0, 400},
+};
+
 static void
 put_cell(struct grid *g, int row, const struct column *c, enum ui_role role, const char *text)
 {
@@ -58,10 +63,12 @@ count_text(char *out, size_t size, int64_t n)
 static void
 state_text(char *out, size_t size, const struct view *v, const struct view_request *r)
 {
-	const struct view_engine *e = view_current(v);
+	const struct view_engine *e = r->model != NULL ? view_engine_find(v, r->model) : NULL;
 
-	if (r->phase == REQ_QUEUED && r->model != NULL && (e == NULL || strcmp(e->id, r->model) != 0))
+	if (r->phase == REQ_QUEUED && r->model != NULL && (e == NULL || e != view_current(v)))
 		snprintf(out, size, "queued > %s", head_name(v, r->model));
+	else if (r->phase == REQ_PREFILL && r->prompt_total > 0 && r->prompt_done >= 0)
+		snprintf(out, size, "prefill %d%%", (int)(r->prompt_done * 100 / r->prompt_total));
 	else
 		snprintf(out, size, "%s", req_phase_name(r->phase));
 }
@@ -81,8 +88,9 @@ draw_request(struct ui_state *s, struct grid *g, const struct column *cols, int 
 	put_cell(g, row, &cols[COL_CLIENT], ROLE_TEXT, r->client != NULL ? r->client : "-");
 	w = cols[COL_MODEL].width;
 	if (w > 0)
-		grid_put_middle(g, row, cols[COL_MODEL].left, w, ROLE_TEXT, head_name(v, r->model));
-	put_cell(g, row, &cols[COL_PATH], ROLE_TEXT, r->path != NULL ? r->path : "-");
+		grid_put_model(g, row, cols[COL_MODEL].left, w, ROLE_TEXT, head_name(v, r->model));
+	if (cols[COL_PATH].width > 0)
+		grid_put_path(g, row, cols[COL_PATH].left, cols[COL_PATH].width, ROLE_TEXT, r->path != NULL ? r->path : "-");
 	put_cell(g, row, &cols[COL_API], ROLE_TEXT, r->api != NULL ? r->api : "-");
 	text_duration(t, sizeof(t), head_since(core_now, r->since), true);
 	put_cell(g, row, &cols[COL_AGE], ROLE_TEXT, t);
@@ -101,35 +109,73 @@ draw_request(struct ui_state *s, struct grid *g, const struct column *cols, int 
 		grid_set_role(g, row, 0, g->cols, ROLE_MUTED);
 }
 
+/* Older, larger, faster first; then by id. */
+static bool
+goes_before(const struct ui_state *s, const struct view_request *a, const struct view_request *b)
+{
+	if (s->sort == SORT_TOKENS && a->tokens_out != b->tokens_out)
+		return a->tokens_out > b->tokens_out;
+	if (s->sort == SORT_RATE && a->tokens_per_second != b->tokens_per_second)
+		return a->tokens_per_second > b->tokens_per_second;
+	return a->since != b->since ? a->since < b->since : a->id < b->id;
+}
+
+size_t
+ui_requests_shown(const struct ui_state *s, const struct view *v, size_t **at, uint64_t **keys)
+{
+	const char *model = s->model[0] != '\0' && ui_loaded(v) > 0 ? s->model : NULL;
+	size_t n = 0, k;
+
+	*at = xreallocarray(NULL, v->nrequests + 1, sizeof(**at));
+	*keys = xreallocarray(NULL, v->nrequests + 1, sizeof(**keys));
+	for (size_t i = 0; i < v->nrequests; i++) {
+		const struct view_request *r = &v->requests[i];
+
+		if (model != NULL && (r->model == NULL || strcmp(r->model, model) != 0))
+			continue;
+		for (k = n; k > 0 && goes_before(s, r, &v->requests[(*at)[k - 1]]); k--)
+			(*at)[k] = (*at)[k - 1];
+		(*at)[k] = i;
+		n++;
+	}
+	for (size_t i = 0; i < n; i++)
+		(*keys)[i] = v->requests[(*at)[i]].id;
+	return n;
+}
+
 static void
 table(struct ui_state *s, struct grid *g, const struct view *v, uint64_t core_now)
 {
-	const struct column *cols = s->lay.wide ? wide : s->cols >= 80 ? middle : small;
-	int n = (int)v->nrequests, rows = s->lay.req_rows - 1, at;
-	uint64_t *keys = xreallocarray(NULL, v->nrequests + 1, sizeof(*keys));
+	const struct column *cols = s->lay.wide ? wide : s->cols >= 80 ? middle : s->cols >= 60 ? small : tiny;
+	uint64_t *keys;
+	size_t *at;
+	int n = (int)ui_requests_shown(s, v, &at, &keys), rows = s->lay.req_rows - 1;
+	int sel = ui_list_sync(&s->requests, keys, n, rows);
 
-	for (int i = 0; i < n; i++)
-		keys[i] = v->requests[i].id;
-	at = ui_list_sync(&s->requests, keys, n, rows);
-	free(keys);
 	for (int c = 0; c < NCOLS; c++)
 		if (cols[c].width > 0)
 			put_cell(g, s->lay.req_row, &cols[c], ROLE_TITLE, cols[c].title);
-	for (int i = 0; i < rows && s->requests.top + i < n; i++)
-		draw_request(s, g, cols, s->lay.req_row + 1 + i, v, &v->requests[s->requests.top + i],
-		    s->focus == FOCUS_REQUESTS && s->requests.top + i == at, core_now);
+	for (int i = 0; i < rows && s->requests.top + i < n; i++) {
+		int k = s->requests.top + i, row = s->lay.req_row + 1 + i;
+
+		draw_request(s, g, cols, row, v, &v->requests[at[k]], s->focus == FOCUS_REQUESTS && k == sel, core_now);
+		ui_hit_add(s, row, 0, g->cols, 1, HIT_REQUEST, keys[k]);
+	}
+	free(at);
+	free(keys);
 }
 
 static void
 note_text(const struct ui_state *s, char *out, size_t size, const struct view *v)
 {
-	const struct view_engine *e = view_current(v);
-	uint64_t waiting = v->queued;
+	const struct view_engine *e = ui_engine(s, v);
+	uint64_t waiting = s->lay.models > 0 && e != NULL ? (uint64_t)e->queued : v->queued;
 	char held[32];
 
 	out[0] = '\0';
 	if (s->focus == FOCUS_REQUESTS && s->lay.req_rows > 0) {
-		snprintf(out, size, "%s cancel", ui_binding_of(ACT_CANCEL)->shown);
+		snprintf(out, size, s->read_only ? "%s details" : "%s details  %s cancel",
+		    ui_binding_of(ACT_DETAILS)->shown, ui_binding_of(ACT_CANCEL)->shown);
 		return;
 	}
 	switch (s->screen) {
@@ -164,13 +210,23 @@ note_text(const struct ui_state *s, char *out, size_t size, const struct view *v
 void
 ui_pane_requests(struct ui_state *s, struct grid *g, const struct view *v, uint64_t now)
 {
-	char title[48], note[128];
+	static const char *const orders[SORT_N] = {"", " by tokens", " by rate"};
+	const char *model = s->model[0] != '\0' && s->lay.models > 0 ? s->model : NULL;
+	char title[320], note[128];
+	uint64_t *keys;
+	size_t *at, n;
 
-	if (s->lay.req_rows == 0)
+	if (s->lay.req_rows == 0 && s->focus == FOCUS_REQUESTS)
 		s->focus = FOCUS_LOG;
 	if (s->lay.req_rule < 0)
 		return;
-	snprintf(title, sizeof(title), "Requests %zu", v->nrequests);
+	n = ui_requests_shown(s, v, &at, &keys);
+	free(at);
+	free(keys);
+	if (model != NULL)
+		snprintf(title, sizeof(title), "Requests %zu of %zu, %s%s", n, v->nrequests, head_name(v, model), orders[s->sort]);
+	else
+		snprintf(title, sizeof(title), "Requests %zu%s", v->nrequests, n > 1 ? orders[s->sort] : "");
 	note_text(s, note, sizeof(note), v);
 	ui_rule(s, g, s->lay.req_rule, s->focus == FOCUS_REQUESTS, title, note[0] != '\0' ? note : NULL);
 	if (s->lay.req_rows > 0)

@@ -4,8 +4,11 @@
 
 #include <ctype.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <strings.h>
+
+#define REGEX_BYTES 4096
+#define COUNT_MAX 1000	/* of all {n} multiplied */
 
 void
 ui_pattern_clear(struct ui_pattern *p)
@@ -15,11 +18,59 @@ ui_pattern_clear(struct ui_pattern *p)
 	memset(p, 0, sizeof(*p));
 }
 
+/* The larger number of "{2,5}". */
+static long
+count_of(const char *re)
+{
+	char *end;
+	long a = strtol(re + 1, &end, 10), b = *end == ',' ? strtol(end + 1, NULL, 10) : 0;
+
+	return a > b ? a : b;
+}
+
+/* What makes matching slow without measure. */
+static const char *
+too_much(const char *re)
+{
+	long all = 1;
+
+	for (; *re != '\0'; re++) {
+		if (re[0] == '\\' && re[1] != '\0') {
+			if (isdigit((unsigned char)re[1]))
+				return "no back references here";
+			re++;
+		} else if (re[0] == '{' && isdigit((unsigned char)re[1])) {
+			long n = count_of(re);
+
+			if (n > COUNT_MAX || (all *= n > 1 ? n : 1) > COUNT_MAX)
+				return "its counts are too large";
+		}
+	}
+	return NULL;
+}
+
+static int
+compile(struct ui_pattern *p, struct err *e)
+{
+	const char *limit = too_much(p->body);
+	char why[128];
+	int rc;
+
+	if (limit != NULL)
+		return err_set(e, "bad expression: %s", limit);
+	rc = regcomp(&p->re, p->body, REG_EXTENDED | (p->exact ? 0 : REG_ICASE));
+	if (rc != 0) {
+		regerror(rc, &p->re, why, sizeof(why));
+		return err_set(e, "bad expression: %s", why);
+	}
+	p->regex = true;
+	return 0;
+}
+
 int
 ui_pattern_set(struct ui_pattern *p, const char *text, struct err *e)
 {
-	char why[128];
-	int rc;
+	bool regex = false;
 
 	ui_pattern_clear(p);
 	snprintf(p->text, sizeof(p->text), "%s", text);
@@ -29,45 +80,85 @@ ui_pattern_set(struct ui_pattern *p, const char *text, struct err *e)
 		p->body++;
 	}
 	if (*p->body == '~') {
+		regex = true;
 		p->body++;
-		rc = regcomp(&p->re, p->body, REG_EXTENDED | REG_NOSUB);
-		if (rc != 0) {
-			regerror(rc, &p->re, why, sizeof(why));
-			memset(p, 0, sizeof(*p));
-			return err_set(e, "bad expression: %s", why);
-		}
-		p->regex = true;
 	}
-	if (*p->body == '\0') {
+	p->n = strlen(p->body);
+	if (p->n == 0) {
 		ui_pattern_clear(p);
 		return 0;
 	}
 	for (const char *c = p->body; *c != '\0'; c++)
 		p->exact = p->exact || isupper((unsigned char)*c);
+	if (regex && compile(p, e) != 0) {
+		memset(p, 0, sizeof(*p));
+		return -1;
+	}
 	return 0;
 }
 
-static bool
-contains_nocase(const char *line, const char *what)
+static const char *
+find_nocase(const char *line, const char *what, size_t n)
 {
-	size_t n = strlen(what);
+	char both[3] = {(char)tolower((unsigned char)what[0]), (char)toupper((unsigned char)what[0]), '\0'};
 
-	for (; *line != '\0'; line++)
-		if (strncasecmp(line, what, n) == 0)
-			return true;
-	return false;
+	for (line = strpbrk(line, both); line != NULL; line = strpbrk(line + 1, both)) {
+		size_t i = 1;
+
+		while (i < n && tolower((unsigned char)line[i]) == tolower((unsigned char)what[i]))
+			i++;
+		if (i == n)
+			return line;
+	}
+	return NULL;
+}
+
+static bool
+exec_regex(const struct ui_pattern *p, const char *line, size_t n, int flags, regmatch_t *m)
+{
+	char head[REGEX_BYTES];
+
+	if (n >= sizeof(head)) {
+		memcpy(head, line, sizeof(head) - 1);
+		head[sizeof(head) - 1] = '\0';
+		line = head;
+	}
+	return regexec(&p->re, line, m != NULL ? 1 : 0, m, flags) == 0;
+}
+
+size_t
+ui_pattern_find(const struct ui_pattern *p, const char *line, size_t from, size_t *at)
+{
+	const char *hit;
+	regmatch_t m;
+
+	if (p->text[0] == '\0' || p->invert)
+		return 0;
+	if (p->regex) {
+		if (!exec_regex(p, line + from, strlen(line + from), from > 0 ? REG_NOTBOL : 0, &m))
+			return 0;
+		*at = from + (size_t)m.rm_so;
+		return m.rm_eo > m.rm_so ? (size_t)(m.rm_eo - m.rm_so) : 0;
+	}
+	hit = p->exact ? strstr(line + from, p->body) : find_nocase(line + from, p->body, p->n);
+	if (hit == NULL)
+		return 0;
+	*at = (size_t)(hit - line);
+	return p->n;
 }
 
 bool
-ui_pattern_match(const struct ui_pattern *p, const char *line)
+ui_pattern_match(const struct ui_pattern *p, const char *line, size_t n)
 {
 	bool hit;
 
 	if (p->text[0] == '\0')
 		return true;
 	if (p->regex)
-		hit = regexec(&p->re, line, 0, NULL, 0) == 0;
+		hit = exec_regex(p, line, n, 0, NULL);
+	else if (p->n > n)
+		hit = false;
 	else
-		hit = p->exact ? strstr(line, p->body) != NULL : contains_nocase(line, p->body);
+		hit = (p->exact ? strstr(line, p->body) : find_nocase(line, p->body, p->n)) != NULL;
 	return hit != p->invert;
 }

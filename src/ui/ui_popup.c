@@ -3,6 +3,7 @@
 #include "ui/ui_state.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -16,6 +17,9 @@ ui_box_draw(struct ui_state *s, struct grid *g, int height, int width, const cha
 	b.row = (g->rows - b.height) / 2;
 	b.col = (g->cols - b.width) / 2;
 	last = b.row + b.height - 1;
+	/* What lies below takes no clicks. */
+	s->nhits = 0;
+	ui_hit_add(s, b.row, b.col, b.width, b.height, HIT_BOX, 0);
 	for (int r = b.row; r <= last; r++) {
 		grid_fill(g, r, b.col, b.width, ROLE_TEXT, " ");
 		grid_put(g, r, b.col, 1, ROLE_TEXT, s->g->v);
@@ -41,7 +45,7 @@ ui_box_draw(struct ui_state *s, struct grid *g, int height, int width, const cha
 void
 ui_popup_open(struct ui_state *s, enum ui_popup_kind kind, const char *model, uint64_t id, uint64_t now)
 {
-	memset(&s->popup, 0, sizeof(s->popup));
+	ui_popup_close(s);
 	s->popup.kind = kind;
 	s->popup.opened = now;
 	s->popup.id = id;
@@ -51,6 +55,8 @@ ui_popup_open(struct ui_state *s, enum ui_popup_kind kind, const char *model, ui
 void
 ui_popup_close(struct ui_state *s)
 {
+	free(s->popup.text);
+	free(s->popup.last);
 	memset(&s->popup, 0, sizeof(s->popup));
 }
 
@@ -95,25 +101,61 @@ ui_popup_check(struct ui_state *s, const struct view *v, uint64_t now)
 }
 
 void
-ui_popup_draw(struct ui_state *s, struct grid *g, const struct view *v)
+ui_popup_draw(struct ui_state *s, struct grid *g, const struct view *v, uint64_t now)
 {
-	if (s->popup.kind == POPUP_PICKER)
+	switch (s->popup.kind) {
+	case POPUP_NONE:
+		break;
+	case POPUP_PICKER:
 		ui_picker_draw(s, g, v);
-	else if (s->popup.kind == POPUP_HELP)
+		break;
+	case POPUP_HELP:
 		ui_help_draw(s, g);
-	else
+		break;
+	case POPUP_PALETTE:
+		ui_palette_draw(s, g, v);
+		break;
+	case POPUP_INFO:
+	case POPUP_DETAILS:
+		ui_text_draw(s, g, v, now);
+		break;
+	default:
 		ui_confirm_draw(s, g, v);
+		break;
+	}
 }
 
 void
-ui_popup_key(struct ui_state *s, int key, const struct view *v, uint64_t now, struct ui_intent *out)
+ui_popup_key(struct ui_state *s, int key, const struct view *v, struct view_log *log, uint64_t now,
+    struct ui_intent *out)
 {
-	if (s->popup.kind == POPUP_PICKER)
+	switch (s->popup.kind) {
+	case POPUP_NONE:
+		break;
+	case POPUP_PICKER:
 		ui_picker_key(s, key, v, now, out);
-	else if (s->popup.kind == POPUP_HELP)
+		break;
+	case POPUP_HELP:
 		ui_help_key(s, key);
-	else
+		break;
+	case POPUP_PALETTE:
+		ui_palette_key(s, key, v, log, now, out);
+		break;
+	case POPUP_INFO:
+	case POPUP_DETAILS:
+		ui_text_key(s, key, now);
+		break;
+	default:
 		ui_confirm_key(s, key, now, out);
+		break;
+	}
+}
+
+bool
+ui_popup_types(const struct ui_state *s)
+{
+	return s->popup.kind == POPUP_PICKER || s->popup.kind == POPUP_PALETTE ||
+	    (s->popup.kind == POPUP_HELP && s->popup.finding);
 }
 
 const char *
@@ -122,8 +164,14 @@ ui_popup_hint(const struct ui_state *s)
 	switch (s->popup.kind) {
 	case POPUP_PICKER:
 		return "Enter swap  Esc cancel  Up/Down move  Tab all/configured";
+	case POPUP_PALETTE:
+		return "Enter do it  Esc cancel  Up/Down move  Tab complete";
 	case POPUP_HELP:
-		return s->popup.pages > 1 ? "Esc close  PgDn more" : "Esc close";
+		return s->popup.finding ? "type a word or a key  Esc all keys" :
+		    s->popup.pages > 1 ? "Esc close  PgDn more  / find a key" : "Esc close  / find a key";
+	case POPUP_INFO:
+	case POPUP_DETAILS:
+		return s->popup.lines > s->popup.rows ? "Esc close  Up/Down more" : "Esc close";
 	case POPUP_QUIT:
 		return "d detach  s stop and quit  Esc cancel";
 	case POPUP_STOP:
@@ -131,6 +179,8 @@ ui_popup_hint(const struct ui_state *s)
 	case POPUP_RESTART:
 	case POPUP_FORCE:
 		return "y restart  n/Esc/Enter cancel";
+	case POPUP_REPLACE:
+		return "y replace  n/Esc/Enter cancel";
 	default:
 		return "y cancel the request  n/Esc/Enter keep it";
 	}

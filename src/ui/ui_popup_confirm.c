@@ -133,12 +133,31 @@ words_cancel(struct words *w, bool small, const struct view *v, uint64_t id)
 }
 
 static void
+words_replace(struct words *w, bool small, const char *path)
+{
+	char name[128];
+
+	w->title = "Save log";
+	w->footer = "y replace  n/Esc/Enter cancel";
+	w->small_footer = "y replace  Esc cancel";
+	text_clip_start(name, sizeof(name), path, small ? 20 : 40, "...");
+	add(w, "There is a file ", name);
+	if (!small) {
+		add(w, "", "");
+		add(w, "Its content would be gone.", "");
+		add(w, "", "");
+	}
+	buttons(w, small, "Replace it");
+}
+
+static void
 words_quit(struct words *w, bool small, const struct view *v)
 {
 	int in_flight, queued;
 	char drain[32], t[160];
 
 	counts(v, "", &in_flight, &queued, drain, sizeof(drain));
+	in_flight = (int)v->in_flight;	/* of all models */
 	w->title = "Quit mai";
 	w->footer = "d detach  s stop and quit  Esc cancel";
 	w->small_footer = "Esc cancel";
@@ -159,6 +178,30 @@ words_quit(struct words *w, bool small, const struct view *v)
 	add(w, "  Esc  Cancel", "");
 }
 
+/* The one that is chosen stands out; both can be clicked. */
+static void
+draw_buttons(struct ui_state *s, struct grid *g, int row, int col, const char *line, const char *button)
+{
+	int at = (int)(button - line), width = (int)(strchr(button, ']') - button) + 1, yes = at + width;
+
+	grid_set_role(g, row, col + at, width, ROLE_SELECT);
+	ui_hit_add(s, row, col + at, width, 1, HIT_KEY, UI_K_ENTER);
+	yes += (int)strspn(line + yes, " ");
+	ui_hit_add(s, row, col + yes, (int)strlen(line + yes), 1, HIT_KEY, 'y');
+}
+
+/* "  d  Detach" */
+static void
+hit_quit(struct ui_state *s, const struct ui_box *b, int i, const char *line)
+{
+	const char *p = line + strspn(line, " ");
+
+	if ((p[0] == 'd' || p[0] == 's') && p[1] == ' ')
+		ui_hit_add(s, b->row + 1 + i, b->col + 2, b->width - 4, 1, HIT_KEY, (uint64_t)p[0]);
+	else if (strncmp(p, "Esc", 3) == 0)
+		ui_hit_add(s, b->row + 1 + i, b->col + 2, b->width - 4, 1, HIT_KEY, UI_K_ESC);
+}
+
 void
 ui_confirm_draw(struct ui_state *s, struct grid *g, const struct view *v)
 {
@@ -169,6 +212,8 @@ ui_confirm_draw(struct ui_state *s, struct grid *g, const struct view *v)
 
 	if (s->popup.kind == POPUP_QUIT)
 		words_quit(&w, small, v);
+	else if (s->popup.kind == POPUP_REPLACE)
+		words_replace(&w, small, s->popup.model);
 	else if (s->popup.kind == POPUP_FORCE)
 		words_force(&w, small, v, s->popup.model);
 	else if (s->popup.kind == POPUP_CANCEL)
@@ -180,8 +225,9 @@ ui_confirm_draw(struct ui_state *s, struct grid *g, const struct view *v)
 		grid_put_end(g, b.row + 1 + i, b.col + 2, b.width - 4, i == 0 && !small ? ROLE_TITLE : ROLE_TEXT, w.lines[i]);
 		button = i == w.buttons ? strchr(w.lines[i], '[') : NULL;
 		if (button != NULL)
-			grid_set_role(g, b.row + 1 + i, b.col + 2 + (int)(button - w.lines[i]),
-			    (int)(strchr(button, ']') - button) + 1, ROLE_SELECT);
+			draw_buttons(s, g, b.row + 1 + i, b.col + 2, w.lines[i], button);
+		else if (s->popup.kind == POPUP_QUIT)
+			hit_quit(s, &b, i, w.lines[i]);
 	}
 }
 
@@ -217,7 +263,11 @@ ui_confirm_key(struct ui_state *s, int key, uint64_t now, struct ui_intent *out)
 		quit_key(s, key, now, out);
 		return;
 	}
-	if (key == 'y' || key == 'Y') {
+	if ((key == 'y' || key == 'Y') && p.kind == POPUP_REPLACE) {
+		snprintf(s->arg, sizeof(s->arg), "%s", p.model);
+		ui_popup_close(s);
+		*out = (struct ui_intent){.kind = UI_SAVE, .path = s->arg, .force = true};
+	} else if (key == 'y' || key == 'Y') {
 		ui_popup_close(s);
 		ui_send(s, out, kinds[p.kind], p.kind == POPUP_CANCEL ? NULL : p.model, p.id, now);
 	} else if (key == 'n' || key == 'N' || key == 'q' || key == 3 || key == UI_K_ENTER) {

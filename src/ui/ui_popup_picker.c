@@ -15,17 +15,6 @@ struct picks {
 	int n, total;
 };
 
-/* A key that follows the model, not its place. */
-static uint64_t
-key_of(const char *id)
-{
-	uint64_t h = 1469598103934665603ull;
-
-	for (; *id != '\0'; id++)
-		h = (h ^ (unsigned char)*id) * 1099511628211ull;
-	return h | 1;
-}
-
 static void
 pick(const struct ui_state *s, const struct view *v, struct picks *p)
 {
@@ -46,7 +35,7 @@ pick(const struct ui_state *s, const struct view *v, struct picks *p)
 			if (filter[0] != '\0' && (fit > by_id ? fit : by_id) != want)
 				continue;
 			p->at[p->n] = i;
-			p->keys[p->n++] = key_of(e->id);
+			p->keys[p->n++] = ui_list_key(e->id);
 		}
 }
 
@@ -74,18 +63,31 @@ used_text(char *out, size_t size, const struct view_engine *e, bool small)
 	}
 }
 
+/* What memory is left for it when the present one is gone. */
+static uint64_t
+room_for(const struct view *v)
+{
+	return v->memory_free + v->rss;
+}
+
+static bool
+too_large(const struct view *v, const struct view_engine *e)
+{
+	return v->memory_total != 0 && e->memory > room_for(v) && e->state == ENGINE_STOPPED;
+}
+
 static const char *
-status_text(const struct view_engine *e)
+status_text(const struct view *v, const struct view_engine *e)
 {
 	if (e->state == ENGINE_READY)
 		return "running";
 	if (e->state != ENGINE_STOPPED)
 		return engine_state_name(e->state);
-	return e->discovered ? "discovered" : "";
+	return too_large(v, e) ? "too large" : e->discovered ? "discovered" : "";
 }
 
 static void
-draw_item(const struct ui_state *s, struct grid *g, const struct ui_box *b, int row, const struct view *v,
+draw_item(struct ui_state *s, struct grid *g, const struct ui_box *b, int row, const struct view *v,
     const struct view_engine *e, bool selected)
 {
 	bool small = b->width < 66;
@@ -93,13 +95,15 @@ draw_item(const struct ui_state *s, struct grid *g, const struct ui_box *b, int 
 	enum ui_role role = selected ? ROLE_SELECT : ROLE_TEXT;
 	char t[64];
 
-	(void)s;
+	ui_hit_add(s, row, left, b->width - 2, 1, HIT_ITEM, ui_list_key(e->id));
 	if (selected)
 		grid_fill(g, row, left + 1, b->width - 3, role, " ");
+	else if (too_large(v, e))
+		role = ROLE_MUTED;
 	grid_put(g, row, left + 1, 1, role, selected ? ">" : " ");
 	if (e == view_current(v) && e->state != ENGINE_STOPPED)
 		grid_put(g, row, left + 2, 1, role, "*");
-	grid_put_middle(g, row, left + 4, name, role, e->name);
+	grid_put_model(g, row, left + 4, name, role, e->name);
 	if (!small)
 		grid_put_end(g, row, left + 38, 5, role, e->kind_short != NULL ? e->kind_short : "");
 	if (e->memory != 0) {
@@ -109,15 +113,15 @@ draw_item(const struct ui_state *s, struct grid *g, const struct ui_box *b, int 
 	used_text(t, sizeof(t), e, small);
 	grid_put(g, row, size_right + (small ? 1 : 2), small ? 5 : 8, role, t);
 	if (!small)
-		grid_put_end(g, row, left + 59, b->width - 62, role, status_text(e));
+		grid_put_end(g, row, left + 59, b->width - 62, role, status_text(v, e));
 }
 
 static void
 memory_line(struct grid *g, const struct ui_box *b, int row, const struct view *v, const struct view_engine *e)
 {
 	char need[24], left[24], t[160];
-	uint64_t after = v->memory_free + v->rss;
-	bool tight = v->memory_total != 0 && e->memory > after;
+	uint64_t after = room_for(v);
+	bool tight = too_large(v, e);
 
 	if (e->memory == 0)
 		return;
@@ -134,11 +138,11 @@ static void
 filter_line(const struct ui_state *s, struct grid *g, const struct ui_box *b, const struct picks *p)
 {
 	char t[64];
-	int col = b->col + 2, used;
+	int col = b->col + 2;
 
 	col += grid_put(g, b->row + 1, col, 9, ROLE_TEXT, "Filter: ");
-	used = grid_put_end(g, b->row + 1, col, b->width - (b->width < 66 ? 12 : 36), ROLE_TITLE, s->popup.edit.text);
-	grid_put(g, b->row + 1, col + used, 1, ROLE_TEXT, b->width < 66 ? "_" : s->g->cursor);
+	ui_edit_draw(&s->popup.edit, g, b->row + 1, col, b->width - (b->width < 66 ? 12 : 36), ROLE_TITLE,
+	    b->width < 66 ? "_" : s->g->cursor);
 	if (b->width < 66)
 		return;
 	snprintf(t, sizeof(t), "%d of %d shown", p->n, p->total);

@@ -1,99 +1,158 @@
 /* SPDX-License-Identifier: ISC
- * A line being typed: the picker's filter, the search and the log filter. */
-#include <stdio.h>
-#include <string.h>
-
-#include "base/text.h"
+ * Search, filter and file name on the message row, each with what was typed before. */
 #include "ui/ui_prompt.h"
 
-void
-ui_edit_clear(struct ui_edit *e)
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
+
+const char *
+ui_prompt_label(const struct ui_state *s)
 {
-	memset(e, 0, sizeof(*e));
+	static const char *const labels[PROMPT_N] = {"", "search (~ regex): ", "filter (! inverts, ~ regex): ", "save to: "};
+	static const char *const small[PROMPT_N] = {"", "/ ", "& ", "S "};
+
+	return s->lay.narrow || s->lay.micro ? small[s->prompt] : labels[s->prompt];
 }
 
-static bool
-drop_last(struct ui_edit *e)
+static void
+file_name(char *out, size_t size)
 {
-	if (e->len == 0)
-		return false;
-	do
-		e->len--;
-	while (e->len > 0 && ((unsigned char)e->text[e->len] & 0xc0) == 0x80);
-	e->text[e->len] = '\0';
-	return true;
-}
+	time_t t = (time_t)(clock_wall_ms() / 1000);
+	char when[32] = "";
+	struct tm tm;
 
-bool
-ui_edit_key(struct ui_edit *e, int key)
-{
-	char c[4];
-	size_t n;
-	uint32_t cp;
-
-	if (key == UI_K_BACKSPACE || key == 8 || key == 127)
-		return drop_last(e);
-	if (key == 21) {	/* ^U */
-		ui_edit_clear(e);
-		return true;
-	}
-	if (key == 23) {	/* ^W */
-		while (e->len > 0 && e->text[e->len - 1] == ' ')
-			drop_last(e);
-		while (e->len > 0 && e->text[e->len - 1] != ' ')
-			drop_last(e);
-		return true;
-	}
-	if (key < 32 || key >= UI_K_UP || text_cp_width((uint32_t)key) < 1)
-		return false;
-	n = text_put_utf8(c, (uint32_t)key);
-	if (text_utf8(c, n, &cp) != n || e->len + n >= sizeof(e->text))
-		return false;
-	memcpy(e->text + e->len, c, n);
-	e->len += n;
-	e->text[e->len] = '\0';
-	return true;
+	if (localtime_r(&t, &tm) != NULL)
+		strftime(when, sizeof(when), "-%Y%m%d-%H%M%S", &tm);
+	snprintf(out, size, "mai%s.log", when);
 }
 
 void
 ui_prompt_open(struct ui_state *s, enum ui_prompt p)
 {
+	char name[64];
+
 	s->prompt = p;
 	ui_edit_clear(&s->edit);
+	s->past[p].at = s->past[p].n;
 	if (p == PROMPT_FILTER) {
-		snprintf(s->edit.text, sizeof(s->edit.text), "%s", s->log.filter.text);
-		s->edit.len = strlen(s->edit.text);
+		ui_edit_set(&s->edit, s->log.filter.text);
+	} else if (p == PROMPT_SAVE) {
+		file_name(name, sizeof(name));
+		ui_edit_set(&s->edit, name);
 	}
 }
 
 static void
-apply(struct ui_state *s, const struct view_log *log, uint64_t now)
+remember(struct ui_past *p, const char *text)
 {
-	struct err e = {{0}};
-
-	if (s->prompt == PROMPT_FILTER) {
-		s->log.hidden = s->log.counted_to = 0;
-		if (ui_pattern_set(&s->log.filter, s->edit.text, &e) != 0)
-			ui_say(s, UI_MSG_WARN, now, "%s", e.msg);
+	if (text[0] == '\0' || (p->n > 0 && strcmp(p->text[p->n - 1], text) == 0))
 		return;
-	}
-	if (ui_pattern_set(&s->log.search, s->edit.text, &e) != 0) {
-		ui_say(s, UI_MSG_WARN, now, "%s", e.msg);
-	} else if (s->log.search.text[0] != '\0' && !ui_log_find(&s->log, log, 0)) {
-		ui_say(s, UI_MSG_WARN, now, "nothing found for %s", s->log.search.text);
-		ui_pattern_clear(&s->log.search);
-	}
+	if (p->n == UI_HISTORY)
+		memmove(p->text[0], p->text[1], sizeof(p->text[0]) * (size_t)--p->n);
+	snprintf(p->text[p->n++], sizeof(p->text[0]), "%s", text);
+}
+
+static void
+recall(struct ui_state *s, int by)
+{
+	struct ui_past *p = &s->past[s->prompt];
+	int at = p->at + by;
+
+	if (at < 0 || at > p->n)
+		return;
+	p->at = at;
+	ui_edit_set(&s->edit, at < p->n ? p->text[at] : "");
 }
 
 void
-ui_prompt_key(struct ui_state *s, int key, const struct view_log *log, uint64_t now)
+ui_prompt_told(struct ui_state *s, const struct view_log *log, enum ui_jump what, enum ui_found found, uint64_t now)
 {
-	if (key == UI_K_ENTER) {
-		apply(s, log, now);
+	bool error = what == JUMP_ERROR || what == JUMP_ERROR_BACK;
+	struct err e = {{0}};
+
+	if (found != UI_NOT_FOUND)
+		return;
+	if (error) {
+		ui_say(s, UI_MSG_INFO, now, "no error in the log");
+		return;
+	}
+	ui_say(s, UI_MSG_WARN, now, "nothing found for %s", s->log.search.text);
+	if (ui_log_set_search(&s->log, log, "", &e) != 0)
+		s->log.hit = 0;
+}
+
+void
+ui_prompt_jump(struct ui_state *s, struct view_log *log, enum ui_jump what, uint64_t now)
+{
+	bool error = what == JUMP_ERROR || what == JUMP_ERROR_BACK;
+
+	if (!error && s->log.search.text[0] == '\0') {
+		ui_say(s, UI_MSG_INFO, now, "nothing to search for; / starts a search");
+		return;
+	}
+	ui_prompt_told(s, log, what, ui_log_jump(&s->log, log, what), now);
+}
+
+void
+ui_prompt_apply(struct ui_state *s, enum ui_prompt p, const char *text, struct view_log *log, uint64_t now,
+    struct ui_intent *out)
+{
+	struct err e = {{0}};
+	int rc = 0;
+
+	remember(&s->past[p], text);
+	switch (p) {
+	case PROMPT_FILTER:
+		rc = ui_log_set_filter(&s->log, log, text, &e);
+		break;
+	case PROMPT_SEARCH:
+		rc = ui_log_set_search(&s->log, log, text, &e);
+		break;
+	case PROMPT_SAVE:
+		if (text[0] == '\0')
+			break;
+		snprintf(s->arg, sizeof(s->arg), "%s", text);
+		*out = (struct ui_intent){.kind = UI_SAVE, .path = s->arg};
+		break;
+	case PROMPT_NONE:
+	case PROMPT_N:
+		break;
+	}
+	if (rc != 0)
+		ui_say(s, UI_MSG_WARN, now, "%s", e.msg);
+	/* What a slice finds shows in this very frame. */
+	ui_log_scan(&s->log, log, clock_us() + UI_SLICE_US);
+	if (rc == 0 && p == PROMPT_SEARCH && s->log.search.text[0] != '\0')
+		ui_prompt_jump(s, log, JUMP_NEAREST, now);
+}
+
+void
+ui_prompt_key(struct ui_state *s, int key, struct view_log *log, uint64_t now, struct ui_intent *out)
+{
+	enum ui_prompt p = s->prompt;
+
+	switch (key) {
+	case UI_K_ENTER:
 		s->prompt = PROMPT_NONE;
-	} else if (key == UI_K_ESC || key == 3) {
+		ui_prompt_apply(s, p, s->edit.text, log, now, out);
+		break;
+	case UI_K_ESC:
+	case 3:
 		s->prompt = PROMPT_NONE;
-	} else {
+		break;
+	case UI_K_UP:
+	case 16:
+		recall(s, -1);
+		break;
+	case UI_K_DOWN:
+	case 14:
+		recall(s, 1);
+		break;
+	default:
 		ui_edit_key(&s->edit, key);
+		break;
 	}
 }

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: ISC
  * The dashboard's memory, and a frame as the sum of its panes. */
-#include "ui/ui_state.h"
-
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "base/clock.h"
 #include "base/text.h"
+#include "ui/ui_prompt.h"
+
+#define SAY_AGAIN_MS 8000	/* the same words within are not kept twice */
+#define SAID_MAX 8192
 
 void
 ui_state_init(struct ui_state *s, const struct ui_opts *o)
@@ -28,6 +31,9 @@ void
 ui_state_fini(struct ui_state *s)
 {
 	ui_log_fini(&s->log);
+	ui_popup_close(s);
+	strbuf_fini(&s->copy);
+	strbuf_fini(&s->said);
 }
 
 enum ui_screen
@@ -47,9 +53,10 @@ ui_screen_of_engine(const struct view_engine *e)
 }
 
 enum ui_screen
-ui_screen_of(const struct view *v, enum ui_link link)
+ui_screen_of(const struct ui_state *s, const struct view *v, enum ui_link link)
 {
-	const struct view_engine *e = view_current(v);
+	const struct view_engine *e = ui_engine(s, v);
+	bool list = ui_loaded(v) > 0;
 
 	if (link == UI_LINK_DOWN)
 		return SCREEN_LINK_DOWN;
@@ -57,7 +64,8 @@ ui_screen_of(const struct view *v, enum ui_link link)
 		return SCREEN_CONNECTING;
 	if (e == NULL)
 		return SCREEN_NONE;
-	if (v->swap_to != NULL)
+	if (v->swap_to != NULL && (!list || strcmp(e->id, v->swap_to) == 0 ||
+	    (v->swap_from != NULL && strcmp(e->id, v->swap_from) == 0)))
 		return SCREEN_SWAPPING;
 	return ui_screen_of_engine(e);
 }
@@ -104,13 +112,50 @@ ui_wall_time(char *out, size_t size, uint64_t wall_ms)
 void
 ui_say(struct ui_state *s, enum ui_message level, uint64_t now, const char *fmt, ...)
 {
+	char text[UI_TEXT_MAX];
 	va_list ap;
+	bool again;
 
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	again = s->msg.at != 0 && now < s->msg.at + SAY_AGAIN_MS && strcmp(text, s->msg.text) == 0;
 	s->msg.level = level;
 	s->msg.at = now > 0 ? now : 1;
-	va_start(ap, fmt);
-	vsnprintf(s->msg.text, sizeof(s->msg.text), fmt, ap);
-	va_end(ap);
+	memcpy(s->msg.text, text, sizeof(text));
+	if (again || s->said.len > SAID_MAX)
+		return;
+	strbuf_putc(&s->said, level == UI_MSG_INFO ? ' ' : 'W');
+	strbuf_add(&s->said, text, strlen(text) + 1);
+}
+
+/* What was said is also kept among mai's lines. */
+static void
+keep_said(struct ui_state *s, struct view_log *log)
+{
+	char text[UI_TEXT_MAX + 16];
+
+	for (const char *p = s->said.p; s->said.len != 0 && p < s->said.p + s->said.len; p += strlen(p) + 1) {
+		snprintf(text, sizeof(text), "screen: %s", p + 1);
+		view_log_note(log, clock_wall_ms(), SOURCE_MAI, p[0], text);
+	}
+	strbuf_clear(&s->said);
+}
+
+void
+ui_count_text(char *out, size_t size, uint64_t n)
+{
+	char digits[32];
+	size_t len, o = 0;
+
+	snprintf(digits, sizeof(digits), "%llu", (unsigned long long)n);
+	len = strlen(digits);
+	for (size_t i = 0; i < len && o + 2 < size; i++) {
+		if (i > 0 && (len - i) % 3 == 0)
+			out[o++] = ',';
+		out[o++] = digits[i];
+	}
+	out[o] = '\0';
 }
 
 void
@@ -137,9 +182,9 @@ ui_rule(struct ui_state *s, struct grid *g, int row, bool focused, const char *t
 
 /* When the run that failed began, by its own account or by mai's log. */
 static uint64_t
-run_began(const struct view *v, const struct view_log *log)
+run_began(const struct ui_state *s, const struct view *v, const struct view_log *log)
 {
-	const struct view_engine *e = view_current(v);
+	const struct view_engine *e = ui_engine(s, v);
 	uint64_t now = view_now(v, clock_ms());
 
 	if (e != NULL && e->spawned_at != 0 && now > e->spawned_at)
@@ -147,7 +192,7 @@ run_began(const struct view *v, const struct view_log *log)
 	for (size_t i = view_log_count(log); i-- > 0;) {
 		const struct view_line *l = view_log_at(log, i);
 
-		if (l->source == SOURCE_MAI &&
+		if (!l->dead && l->source == SOURCE_MAI &&
 		    (strncmp(l->text, "starting ", 9) == 0 || strstr(l->text, "-> starting") != NULL))
 			return l->wall_ms;
 	}
@@ -161,40 +206,71 @@ note_screen(struct ui_state *s, const struct view *v, const struct view_log *log
 	enum ui_screen was = s->screen;
 
 	s->view_seq = v->seq;
-	s->screen = ui_screen_of(v, s->link);
+	s->screen = ui_screen_of(s, v, s->link);
 	if (s->screen != was && s->screen != SCREEN_LINK_DOWN && was != SCREEN_LINK_DOWN) {
 		s->want_failure = s->bell = s->screen == SCREEN_FAILED;
 		if (s->log.auto_pause)
 			ui_log_follow(&s->log);
 	}
-	if (s->want_failure && (!s->log.follow || ui_log_failure(&s->log, log, run_began(v, log))))
+	if (s->want_failure && (!s->log.follow || ui_log_failure(&s->log, log, run_began(s, v, log))))
 		s->want_failure = false;
 }
 
-void
-ui_compose(struct ui_state *s, struct grid *g, const struct view *v, const struct view_log *log,
-    const struct ui_link_state *link, uint64_t now)
+static void
+note_link(struct ui_state *s, const struct ui_link_state *link)
 {
 	s->link = link->link;
 	s->link_since = link->since;
 	s->link_gone = link->gone;
-	ui_layout(&s->lay, s->cols, s->rows, (int)v->nrequests);
+	s->replay = link->replay;
+	s->log.older = link->older;
+}
+
+/* The log is of the model that was chosen among several. */
+static void
+lay_out(struct ui_state *s, const struct view *v)
+{
+	struct ui_wish w = {.cols = s->cols, .rows = s->rows, .nmodels = ui_loaded(v), .zoom = s->zoom, .split = s->split};
+	uint64_t *keys;
+	size_t *at;
+
+	w.nrequests = (int)ui_requests_shown(s, v, &at, &keys);
+	free(at);
+	free(keys);
+	if (w.nmodels == 0 && s->focus == FOCUS_MODELS)
+		s->focus = FOCUS_LOG;
+	ui_layout(&s->lay, &w);
+	snprintf(s->log.model, sizeof(s->log.model), "%s", w.nmodels > 0 ? s->model : "");
+}
+
+void
+ui_compose(struct ui_state *s, struct grid *g, const struct view *v, struct view_log *log,
+    const struct ui_link_state *link, uint64_t now)
+{
+	enum ui_jump waited;
+
+	note_link(s, link);
+	lay_out(s, v);
 	g->ascii = s->ascii;
 	grid_size(g, s->lay.rows, s->lay.cols);
+	s->nhits = 0;
+	keep_said(s, log);
 	note_screen(s, v, log);
+	waited = s->log.jump;
+	ui_prompt_told(s, log, waited, ui_log_settle(&s->log, log), now);
 	ui_popup_check(s, v, now);
 	ui_pane_head(s, g, v, link, now);
 	ui_pane_requests(s, g, v, now);
 	ui_pane_log(s, g, v, log);
 	ui_pane_bar(s, g, v, log, link, now);
 	if (s->popup.kind != POPUP_NONE)
-		ui_popup_draw(s, g, v);
+		ui_popup_draw(s, g, v, now);
 }
 
 int
 ui_tick(const struct ui_state *s, const struct view *v, uint64_t now)
 {
-	const struct view_engine *e = view_current(v);
+	const struct view_engine *e = ui_engine(s, v);
 	uint64_t core = view_now(v, now), life = s->msg.level == UI_MSG_INFO ? 4000 : 8000;
 	int ms = 1000 - (int)(clock_wall_ms() % 1000) + 1;
 
@@ -203,7 +279,7 @@ ui_tick(const struct ui_state *s, const struct view *v, uint64_t now)
 		ms = ms < 100 ? ms : 100;
 	else if (s->screen == SCREEN_STARTING && e != NULL && e->progress < 0 && e->usual_ms == 0)
 		ms = ms < 250 ? ms : 250;
-	for (int i = 0; i <= UI_KILL; i++)
+	for (int i = 0; i < UI_NINTENTS; i++)
 		if (s->pending[i].on)
 			ms = ms < 250 ? ms : 250;
 	if (s->msg.at != 0 && s->msg.level != UI_MSG_ERROR && now < s->msg.at + life && s->msg.at + life - now < (uint64_t)ms)

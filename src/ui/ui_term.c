@@ -25,10 +25,19 @@
 #include "ui/ui_glyph.h"
 #include "ui/ui_keys.h"
 
+/* Old curses have four buttons, and no wheel downwards. */
+#ifdef BUTTON5_PRESSED
+#define WHEEL_DOWN BUTTON5_PRESSED
+#else
+#define WHEEL_DOWN 0
+#endif
+
 #define K_PASTE_BEGIN (KEY_MAX + 1)
 #define K_PASTE_END (KEY_MAX + 2)
 #define PASTE_ON "\033[?2004h"
 #define PASTE_OFF "\033[?2004l"
+#define MOUSE_OFF "\033[?1000l\033[?1006l"
+#define COPY_MAX 8192
 
 static const int fatal_signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
 
@@ -41,6 +50,7 @@ static struct {
 	struct grid shown;
 	bool any_key;			/* one was read since the last time there was none */
 	bool paste;
+	bool mouse;
 	char leave[512];		/* what brings the terminal back, for term_emergency */
 	size_t nleave;
 	struct sigaction old[ARRAY_LEN(fatal_signals)];
@@ -75,7 +85,7 @@ remember_leave(void)
 	const char *const all[] = {exit_attribute_mode, keypad_local, cursor_normal, exit_ca_mode};
 
 	term.nleave = 0;
-	for (const char *p = term.paste ? PASTE_OFF : ""; *p != '\0'; p++)
+	for (const char *p = term.paste ? PASTE_OFF MOUSE_OFF : ""; *p != '\0'; p++)
 		collect(*p);
 	for (size_t i = 0; i < ARRAY_LEN(all); i++)
 		if (all[i] != NULL && all[i] != (char *)-1)
@@ -177,6 +187,8 @@ set_modes(void)
 	define_key("\033[H", KEY_HOME);
 	define_key("\033[F", KEY_END);
 	define_key("\033[Z", KEY_BTAB);
+	define_key("\033[1;5C", KEY_RIGHT);
+	define_key("\033[1;5D", KEY_LEFT);
 	define_key("\033[200~", K_PASTE_BEGIN);
 	define_key("\033[201~", K_PASTE_END);
 }
@@ -236,6 +248,7 @@ term_close(void)
 	if (term.screen == NULL)
 		return;
 	if (term.open) {
+		term_mouse(false);
 		if (term.paste)
 			put_out(PASTE_OFF);
 		curs_set(1);
@@ -372,8 +385,61 @@ is_lost(void)
 	return ioctl(STDIN_FILENO, FIONREAD, &n) < 0;
 }
 
+void
+term_mouse(bool on)
+{
+	if (!term.open || on == term.mouse)
+		return;
+	term.mouse = on;
+	mouseinterval(0);
+	mousemask(on ? BUTTON1_PRESSED | BUTTON1_CLICKED | BUTTON4_PRESSED | WHEEL_DOWN : 0, NULL);
+}
+
+static int
+mouse_key(struct ui_mouse *m)
+{
+	MEVENT e;
+
+	if (getmouse(&e) != OK)
+		return UI_K_OTHER;
+	*m = (struct ui_mouse){.row = e.y, .col = e.x, .what = MOUSE_CLICK};
+	if ((e.bstate & BUTTON4_PRESSED) != 0)
+		m->what = MOUSE_UP;
+	else if ((e.bstate & WHEEL_DOWN) != 0)
+		m->what = MOUSE_DOWN;
+	else if ((e.bstate & (BUTTON1_PRESSED | BUTTON1_CLICKED)) == 0)
+		return UI_K_OTHER;
+	return UI_K_MOUSE;
+}
+
+bool
+term_copy(const char *p, size_t n)
+{
+	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	const char *ms = tigetstr((char *)(uintptr_t)"Ms");
+	char b64[(COPY_MAX + 2) / 3 * 4 + 1];
+	size_t o = 0;
+
+	if (!term.open || ms == NULL || ms == (const char *)-1 || n > COPY_MAX)
+		return false;
+	for (size_t i = 0; i < n; i += 3) {
+		unsigned long v = (unsigned long)(unsigned char)p[i] << 16;
+
+		v |= i + 1 < n ? (unsigned long)(unsigned char)p[i + 1] << 8 : 0;
+		v |= i + 2 < n ? (unsigned char)p[i + 2] : 0;
+		b64[o++] = digits[v >> 18];
+		b64[o++] = digits[v >> 12 & 63];
+		b64[o++] = i + 1 < n ? digits[v >> 6 & 63] : '=';
+		b64[o++] = i + 2 < n ? digits[v & 63] : '=';
+	}
+	b64[o] = '\0';
+	fflush(stdout);
+	put_out(tiparm(ms, "c", b64));
+	return true;
+}
+
 int
-term_key(bool *lost)
+term_key(bool *lost, struct ui_mouse *m)
 {
 	wint_t c;
 	int rc = get_wch(&c);
@@ -385,6 +451,8 @@ term_key(bool *lost)
 		return 0;
 	}
 	term.any_key = true;
+	if (rc == KEY_CODE_YES && c == KEY_MOUSE)
+		return mouse_key(m);
 	if (rc == KEY_CODE_YES)
 		return special(c);
 	if (c == '\r' || c == '\n')
@@ -425,6 +493,7 @@ term_suspend(void)
 	if (!term.open)
 		return;
 	def_prog_mode();
+	term_mouse(false);
 	if (term.paste)
 		put_out(PASTE_OFF);
 	endwin();

@@ -7,6 +7,7 @@
 
 #include "base/err.h"
 #include "ui/ui_grid.h"
+#include "ui/ui_mouse.h"
 #include "ui/ui_theme.h"
 
 /* Opens the terminal on stdin and stdout. -1 with why when it is none that can be drawn on. *note becomes a text for the
@@ -20,8 +21,13 @@ void term_close(void);
 void term_emergency(void);
 /* Writes what differs from what is shown; force: everything. True when something went out. */
 bool term_show(const struct grid *g, bool force);
-/* The next key (ui_key_code or character), or 0 when there is none. *lost: there is no terminal any more. */
-int term_key(bool *lost);
+/* The next key (ui_key_code or character), or 0 when there is none; with UI_K_MOUSE *m tells where. *lost: there is no
+ * terminal any more. */
+int term_key(bool *lost, struct ui_mouse *m);
+/* Whether the terminal tells of clicks and the wheel. */
+void term_mouse(bool on);
+/* Puts n bytes into the terminal's clipboard (OSC 52); false where terminfo knows of none, or it is too much. */
+bool term_copy(const char *p, size_t n);
 /* Asks the terminal for its size (0x0 counts as 24x80) and adapts. */
 void term_resize(int *rows, int *cols);
 void term_bell(void);

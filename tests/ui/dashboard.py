@@ -277,7 +277,7 @@ def backoff_and_failed(t):
     t.see(r"■ FAILED ")
     t.see(r"gave up after 3/3 attempts: exit status 1 after 9.1s +failed \d\d:\d\d:\d\d")
     t.see(r"PAUSED at error 1 of 1")
-    t.see(r"^\d\d:\d\d:\d\d cE RuntimeError: no")
+    t.see(r"^\d\d:\d\d:\d\d>cE RuntimeError: no")
     t.see(r"^ cause: RuntimeError: no", 6000)
     t.core.be("engine", id=QWEN, state="starting", since="-0", quiet_since="-0", attempt=0, usual_ms=42000)
     t.see(r"◌ STARTING")

@@ -39,6 +39,7 @@ class Core:
         self.lines = []         # [seq, ms, source, level, text]
         self.next_line = 1
         self.calls = []         # "METHOD path body"
+        self.fetches = []       # paths of /api/logs
         self.delay = 0.0        # of the answers to actions
         self.answer = None      # [status, object] for actions
         self.started = now()
@@ -79,8 +80,8 @@ class Core:
         return self.engines[-1]
 
     def log(self, lines):
-        for source, level, text in lines:
-            self.lines.append([self.next_line, int(time.time() * 1000), source, level, text])
+        for source, level, text, *model in lines:
+            self.lines.append([self.next_line, int(time.time() * 1000), source, level, text, (model or [""])[0]])
             self.next_line += 1
         self.lines = self.lines[-20000:]
         self.publish("log", {"next": self.next_line})
@@ -116,14 +117,24 @@ class Handler(BaseHTTPRequestHandler):
             self.logs()
         elif path == "/fake/calls":
             self.reply(200, CORE.calls)
+        elif path == "/fake/fetches":
+            self.reply(200, CORE.fetches)
+        elif path == "/api/info":
+            self.reply(200, {"model": QWEN, "kind": "mlx_lm.server", "argv": ["python3", "-m", "mlx_lm.server", "--model", "a b"],
+                             "env": {"HF_TOKEN": "***", "LANG": "C"}, "listen": ["127.0.0.1:8081"], "engine_port": 51723,
+                             "pid": 91532, "config": "/home/a/mai.yaml:3:5", "starts": 4, "crashes": 1, "state": "ready",
+                             "exits": [{"text": "SIGKILL", "cause": "out of memory", "expected": False,
+                                        "at_ms": int(time.time() * 1000) - 65000, "uptime_seconds": 12}]})
         else:
             self.reply(404, {"detail": "Not Found"})
 
     def logs(self):
         first = int(re.search(r"from=(\d+)", self.path).group(1))
         most = int(re.search(r"max=(\d+)", self.path).group(1))
+        sources = re.search(r"source=([a-z,]+)", self.path).group(1)
         with CORE.lock:
-            lines = [x for x in CORE.lines if x[0] >= first]
+            CORE.fetches.append(self.path)
+            lines = [x for x in CORE.lines if x[0] >= first and (sources == "all" or x[2] in sources.split(","))]
             oldest = CORE.lines[0][0] if CORE.lines else CORE.next_line
         out, size = [], 0
         for x in lines:

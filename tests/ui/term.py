@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: ISC
 """A real terminal for tests: tmux on a socket of its own, and a fake core beside it. Every wait is for a condition."""
+import concurrent.futures
 import http.client
 import json
 import os
@@ -179,23 +180,36 @@ def alive(pid):
         return False
 
 
+def run_one(mai, fn):
+    t = Term(mai)
+    start = time.monotonic()
+    try:
+        fn(t)
+        print("ok   %-22s %.1f s" % (fn.__name__, time.monotonic() - start), flush=True)
+        return 0
+    except Exception:
+        print("FAIL %s" % fn.__name__)
+        traceback.print_exc(file=sys.stdout)
+        sys.stdout.flush()
+        return 1
+    finally:
+        t.close()
+
+
 def run(tests):
-    """Runs the tests named on the command line behind the program, or all; the exit status."""
+    """Runs the tests named on the command line behind the program, or all, a few at a time, each in a process of its
+    own; the exit status."""
     mai = os.path.abspath(sys.argv[1])
     wanted = [x for x in tests if len(sys.argv) < 3 or x.__name__ in sys.argv[2:]]
-    failed = 0
-    for fn in wanted:
-        t = Term(mai)
-        start = time.monotonic()
-        try:
-            fn(t)
-            print("ok   %-22s %.1f s" % (fn.__name__, time.monotonic() - start), flush=True)
-        except Exception:
-            failed += 1
-            print("FAIL %s" % fn.__name__)
-            traceback.print_exc(file=sys.stdout)
-            sys.stdout.flush()
-        finally:
-            t.close()
+    if len(wanted) == 1:
+        return run_one(mai, wanted[0])
+
+    def again(fn):
+        p = subprocess.run([sys.executable, "-B", os.path.abspath(sys.argv[0]), mai, fn.__name__], stdout=subprocess.PIPE,
+                           stderr=subprocess.STDOUT, encoding="utf-8", errors="replace")
+        print(p.stdout, end="", flush=True)
+        return p.returncode
+    with concurrent.futures.ThreadPoolExecutor(int(os.environ.get("MAI_UI_JOBS", "3"))) as pool:
+        failed = sum(1 for rc in pool.map(again, wanted) if rc != 0)
     print("%d of %d passed" % (len(wanted) - failed, len(wanted)))
     return 1 if failed else 0

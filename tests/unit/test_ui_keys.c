@@ -192,7 +192,7 @@ test_read_only(void **state)
 	}
 	fix_key(f, 'f');
 	fix_compose(f, 80, 24);
-	assert_row(f, 23, " f Follow  / Search  & Filter  Tab Focus                         ? Help  q Quit");
+	assert_row(f, 23, " f Follow  / Search  & Filter  Tab Focus  : Commands             ? Help  q Quit");
 }
 
 static void
@@ -286,7 +286,7 @@ test_failure(void **state)
 	fix_line(f, 12, 4, 34, "mE", "load one failed");
 	fix_compose(f, 80, 24);
 	assert_false(f->s.log.follow);
-	assert_int_equal(view_log_at(f->log, 3)->seq, f->s.log.hit);
+	assert_int_equal(view_log_at(f->log, 3)->key, f->s.log.cur);
 	be(ENGINE_STARTING);
 	fix_line(f, 12, 4, 35, "m ", "one: failed -> starting (user)");
 	be(ENGINE_FAILED);

@@ -91,12 +91,20 @@ test_grid_clip(void **state)
 }
 
 static void
+lay(struct ui_layout *l, int cols, int rows, int nrequests)
+{
+	const struct ui_wish w = {.cols = cols, .rows = rows, .nrequests = nrequests};
+
+	ui_layout(l, &w);
+}
+
+static void
 test_layout(void **state)
 {
 	struct ui_layout l;
 
 	(void)state;
-	ui_layout(&l, 80, 24, 3);
+	lay(&l, 80, 24, 3);
 	assert_int_equal(l.head_rows, 5);
 	assert_int_equal(l.req_rule, 5);
 	assert_int_equal(l.req_rows, 4);
@@ -104,27 +112,27 @@ test_layout(void **state)
 	assert_int_equal(l.log_rows, 11);
 	assert_int_equal(l.msg_row, 22);
 	assert_int_equal(l.bar_row, 23);
-	ui_layout(&l, 0, 0, 3);
+	lay(&l, 0, 0, 3);
 	assert_int_equal(l.cols, 80);
 	assert_int_equal(l.rows, 24);
-	ui_layout(&l, 120, 36, 20);
+	lay(&l, 120, 36, 20);
 	assert_true(l.wide);
 	assert_int_equal(l.req_rows, 9);
-	ui_layout(&l, 80, 24, 20);
+	lay(&l, 80, 24, 20);
 	assert_int_equal(l.req_rows, 5);
-	ui_layout(&l, 80, 16, 20);
+	lay(&l, 80, 16, 20);
 	assert_int_equal(l.req_rows, 0);
 	assert_int_equal(l.req_rule, 5);
-	ui_layout(&l, 80, 12, 1);
+	lay(&l, 80, 12, 1);
 	assert_int_equal(l.msg_row, -1);
 	assert_int_equal(l.req_rule, -1);
-	ui_layout(&l, 40, 12, 3);
+	lay(&l, 40, 12, 3);
 	assert_true(l.narrow);
 	assert_int_equal(l.head_rows, 2);
 	assert_int_equal(l.log_rows, 8);
 	for (int rows = 1; rows < 60; rows++)
 		for (int cols = 1; cols < 140; cols++) {
-			ui_layout(&l, cols, rows, 9);
+			lay(&l, cols, rows, 9);
 			assert_true(l.head_rows <= rows);
 			assert_true(l.log_rows >= 0 && l.log_row + l.log_rows <= rows);
 			assert_true(l.micro == (cols < 40 || rows < 10));
@@ -185,13 +193,19 @@ test_keys(void **state)
 		const struct ui_binding *b = ui_binding_of((enum ui_action)a);
 
 		assert_non_null(b);
-		assert_true(b->codes[0] != 0 && b->shown[0] != '\0' && b->help[0] != '\0');
+		assert_true((b->codes[0] != 0 || b->command != NULL) && b->shown[0] != '\0' && b->help[0] != '\0');
 		for (size_t i = 0; i < ARRAY_LEN(b->codes); i++)
 			if (b->codes[i] != 0)
 				assert_int_equal(ui_key_action(b->codes[i]), a);	/* no key twice */
 	}
 	for (size_t i = 0; i < ui_nbar_items; i++)
 		assert_non_null(ui_binding_of(ui_bar_items[i].action));
+}
+
+static bool
+matches(const struct ui_pattern *p, const char *line)
+{
+	return ui_pattern_match(p, line, strlen(line));
 }
 
 static void
@@ -201,23 +215,23 @@ test_pattern(void **state)
 	struct err e = {{0}};
 
 	(void)state;
-	assert_true(ui_pattern_match(&p, "anything"));
+	assert_true(matches(&p, "anything"));
 	assert_int_equal(ui_pattern_set(&p, "error", &e), 0);
-	assert_true(ui_pattern_match(&p, "An ERROR"));
-	assert_false(ui_pattern_match(&p, "a warning"));
+	assert_true(matches(&p, "An ERROR"));
+	assert_false(matches(&p, "a warning"));
 	assert_int_equal(ui_pattern_set(&p, "Error", &e), 0);
-	assert_false(ui_pattern_match(&p, "An ERROR"));
+	assert_false(matches(&p, "An ERROR"));
 	assert_int_equal(ui_pattern_set(&p, "!models", &e), 0);
-	assert_false(ui_pattern_match(&p, "GET /v1/models"));
-	assert_true(ui_pattern_match(&p, "GET /v1/chat"));
+	assert_false(matches(&p, "GET /v1/models"));
+	assert_true(matches(&p, "GET /v1/chat"));
 	assert_int_equal(ui_pattern_set(&p, "~^a+b$", &e), 0);
-	assert_true(ui_pattern_match(&p, "aab"));
-	assert_false(ui_pattern_match(&p, "aabc"));
+	assert_true(matches(&p, "aab"));
+	assert_false(matches(&p, "aabc"));
 	assert_int_equal(ui_pattern_set(&p, "~[", &e), -1);
 	assert_string_not_equal(e.msg, "");
-	assert_true(ui_pattern_match(&p, "empty again"));
+	assert_true(matches(&p, "empty again"));
 	assert_int_equal(ui_pattern_set(&p, "!", &e), 0);
-	assert_true(ui_pattern_match(&p, "marks alone are nothing"));
+	assert_true(matches(&p, "marks alone are nothing"));
 	ui_pattern_clear(&p);
 }
 
@@ -271,17 +285,24 @@ test_scroll(void **state)
 	fix_key(f, 'k');
 	assert_false(f->s.log.follow);
 	fix_compose(f, 80, 24);
-	assert_row(f, 7, "12:00:24 c  item 84");
+	/* The selection moves first, the window only with it. */
+	assert_row(f, 7, "12:00:25 cE item 85");
+	assert_row(f, 20, "12:00:38>c  item 98");
 	items(7);
 	fix_compose(f, 80, 24);
-	assert_row(f, 7, "12:00:24 c  item 84");
+	assert_row(f, 7, "12:00:25 cE item 85");
 	assert_row(f, 6, "━ Log all ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━ PAUSED +7 new  wrap off ━");
 	fix_key(f, UI_K_PGUP);
 	fix_compose(f, 80, 24);
-	assert_row(f, 7, "12:00:10 c  item 70");
+	assert_row(f, 7, "12:00:11 c  item 71");
+	assert_row(f, 20, "12:00:24>c  item 84");
+	for (int i = 0; i < 14; i++)
+		fix_key(f, 'k');
+	fix_compose(f, 80, 24);
+	assert_row(f, 7, "12:00:10>c  item 70");
 	fix_key(f, 'g');
 	fix_compose(f, 80, 24);
-	assert_row(f, 7, "12:00:00 c  item 0");
+	assert_row(f, 7, "12:00:00>c  item 0");
 	fix_key(f, 'G');
 	fix_compose(f, 80, 24);
 	assert_row(f, 21, "12:00:06 c  item 6");
@@ -298,17 +319,25 @@ test_gone(void **state)
 	items(100);
 	fix_compose(f, 80, 24);
 	fix_key(f, 'g');
-	f->s.log.top = 1;
+	f->s.log.top = f->s.log.cur = 1;
 	items(400);
 	fix_compose(f, 80, 24);
 	assert_true(view_log_at(f->log, 0)->seq > 1);
 	{
 		char want[64], got[512];
 
-		snprintf(want, sizeof(want), "-- %llu lines gone --", (unsigned long long)view_log_at(f->log, 0)->seq - 1);
+		snprintf(want, sizeof(want), "-- %llu lines gone --", (unsigned long long)view_log_at(f->log, 0)->seq);
 		grid_row_text(&f->g, 7, got, sizeof(got));
 		assert_streq(got, want);
 	}
+}
+
+static void
+assert_error(int key, int n)
+{
+	fix_key(f, key);
+	fix_compose(f, 80, 24);
+	assert_int_equal(f->s.log.error_n, n);
 }
 
 static void
@@ -318,18 +347,13 @@ test_errors(void **state)
 	fix_running(f);
 	items(100);
 	fix_compose(f, 80, 24);
-	fix_key(f, 'e');
-	assert_int_equal(f->s.log.error_n, 10);
+	assert_error('e', 10);
 	assert_int_equal(f->s.log.error_of, 10);
-	fix_key(f, 'E');
-	assert_int_equal(f->s.log.error_n, 9);
-	fix_key(f, 'e');
-	fix_key(f, 'e');	/* around the end */
-	assert_int_equal(f->s.log.error_n, 1);
-	fix_key(f, 'E');
-	assert_int_equal(f->s.log.error_n, 10);
-	fix_compose(f, 80, 24);
-	assert_row(f, 9, "12:00:35 cE item 95");
+	assert_error('E', 9);
+	assert_error('e', 10);
+	assert_error('e', 1);	/* around the end */
+	assert_error('E', 10);
+	assert_row(f, 9, "12:00:35>cE item 95");
 	ui_log_set_mask(&f->s.log, 1u << SOURCE_MAI);
 	fix_key(f, 'e');
 	assert_streq(f->s.msg.text, "no error in the log");

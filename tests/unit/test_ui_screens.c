@@ -189,6 +189,16 @@ filtered(struct fix *x)
 }
 
 static void
+filter_prompt(struct fix *x)
+{
+	running(x);
+	fix_compose(x, 80, 24);
+	fix_key(x, '&');
+	for (const char *c = "!/v1/models"; *c != '\0'; c++)
+		fix_key(x, *c);
+}
+
+static void
 searched(struct fix *x)
 {
 	running(x);
@@ -197,15 +207,6 @@ searched(struct fix *x)
 	for (const char *c = "models"; *c != '\0'; c++)
 		fix_key(x, *c);
 	fix_key(x, UI_K_ENTER);
-}
-
-static void
-ascii(struct fix *x)
-{
-	running(x);
-	fix_line(x, 12, 4, 31, "c ", "caf\xc3\xa9 \xe6\x97\xa5");
-	x->s.ascii = true;
-	x->s.g = ui_glyphs(true);
 }
 
 static void
@@ -263,6 +264,162 @@ cancel(struct fix *x)
 	fix_key(x, 'K');
 }
 
+static void
+type(struct fix *x, const char *text)
+{
+	for (; *text != '\0'; text++)
+		fix_key(x, *text);
+}
+
+static void
+palette(struct fix *x)
+{
+	running(x);
+	fix_compose(x, 80, 24);
+	fix_key(x, ':');
+	type(x, "st");
+}
+
+static void
+palette_swap(struct fix *x)
+{
+	running(x);
+	fix_compose(x, 80, 24);
+	fix_key(x, ':');
+	type(x, "swap gem");
+}
+
+static void
+info(struct fix *x)
+{
+	running(x);
+	fix_compose(x, 80, 24);
+	fix_key(x, 'i');
+	x->s.popup.text = xstrdup("engine\tmlx_lm.server\n"
+	    "command\tpython3 -m mlx_lm.server --model mlx-community/Qwen3-Coder-30B-A3B-Instruct-4bit --host 127.0.0.1 "
+	    "--port 51723 --max-tokens 32768 --log-level INFO\n"
+	    "environment\tHF_TOKEN=***\n\tPYTHONUNBUFFERED=1\nconfigured\t/home/alice/mai.yaml:12:5\n"
+	    "listens on\t127.0.0.1:8081\nengine port\t51723\npid\t91532\ncheck\t/v1/models\nstate\tready\n"
+	    "load\tlast 41.2s, usually 42.0s\npeak memory\t18.2G\nstarts\t3, 1 crashed\n"
+	    "exits\t2h14m ago: SIGKILL, not by us (possible OOM) after 12.0s\n\t1d03h ago: exit status 0 after 3h02m\n");
+}
+
+static void
+details(struct fix *x)
+{
+	focused(x);
+	x->v.requests[0].bytes_in = 41203;
+	x->v.requests[0].bytes_out = 183022;
+	x->v.requests[0].stream = true;
+	x->v.requests[0].first_byte_at = NOW - S(28);
+	fix_key(x, UI_K_ENTER);
+	x->s.popup.text = xstrdup("headers\tAuthorization: ***\n\tUser-Agent: openai-python/1.99\n");
+}
+
+static void
+several(struct fix *x)
+{
+	struct view_engine *e;
+
+	running(x);
+	x->v.engines[0].tps = 41.8;
+	x->v.engines[0].rss = x->v.rss;
+	e = fix_engine(x, "bge-m3-Q8_0.gguf", "llama-server", "llama");
+	e->state = ENGINE_BACKOFF;
+	e->port = 51730;
+	e->attempt = 2;
+	e->retry_at = NOW + 3400;
+	e->last_exit = xstrdup("SIGKILL after 12s");
+	view_log_put(x->log, 90, wall_at(12, 4, 31), SOURCE_CHILD, 'E', "bge-m3-Q8_0.gguf", "ggml: out of memory", 19);
+	view_log_put(x->log, 91, wall_at(12, 4, 31), SOURCE_CHILD, ' ', QWEN, "slot 2 released", 15);
+	e = fix_engine(x, "whisper-large-v3", "whisper-server", "whisper");
+	e->state = ENGINE_STARTING;
+	e->port = 51731;
+	e->since = NOW - S(12);
+	e->progress = 420;
+	e->tps = -1;
+}
+
+static void
+several_chosen(struct fix *x)
+{
+	several(x);
+	fix_compose(x, 80, 24);
+	fix_key(x, '\t');
+	fix_key(x, 'j');
+}
+
+static void
+marked(struct fix *x)
+{
+	running(x);
+	fix_compose(x, 80, 24);
+	fix_key(x, UI_K_ENTER);
+	view_log_note(x->log, WALL, SOURCE_CHILD, UI_LOG_GAP, "-- 91,204 lines of a flood left out --");
+	fix_line(x, 12, 4, 31, "c ", "--- run 7, SIGABRT ---");
+	fix_key(x, 't');
+	x->now += 5000;
+}
+
+static void
+zoomed(struct fix *x)
+{
+	running(x);
+	fix_compose(x, 80, 24);
+	fix_key(x, 'z');
+}
+
+static void
+zoomed_requests(struct fix *x)
+{
+	focused(x);
+	fix_key(x, 'z');
+	fix_key(x, 'o');
+	x->now += 5000;
+}
+
+static void
+saving(struct fix *x)
+{
+	running(x);
+	fix_compose(x, 80, 24);
+	fix_key(x, 'S');
+}
+
+static void
+replacing(struct fix *x)
+{
+	running(x);
+	fix_compose(x, 80, 24);
+	ui_popup_open(&x->s, POPUP_REPLACE, "mai-20260727-120431.log", 0, x->now);
+}
+
+static void
+help_find(struct fix *x)
+{
+	help(x);
+	fix_key(x, '/');
+	type(x, "error");
+}
+
+static void
+looking(struct fix *x)
+{
+	searched(x);
+	x->link.older = true;
+	fix_key(x, 'N');
+	fix_key(x, 'N');
+	fix_key(x, 'N');
+}
+
+static void
+read_only(struct fix *x)
+{
+	running(x);
+	x->s.read_only = true;
+	x->s.foreground = false;
+}
+
 static const struct {
 	const char *name;
 	void (*make)(struct fix *);
@@ -272,32 +429,41 @@ static const struct {
 	{"swapping", swapping}, {"backoff", backoff}, {"failed", failed}, {"failed at once", exec_failed},
 	{"stopped", stopped}, {"no model", nothing}, {"connecting", connecting}, {"picker", picker},
 	{"confirm stop", confirm_stop}, {"force restart", force}, {"cancel request", cancel}, {"quit", quit},
-	{"help", help}, {"log of one source, paused", narrow_log}, {"log filter", filtered}, {"log search", searched},
-	{"attach, link down", link_down}, {"ascii", ascii},
+	{"help", help}, {"help, finding", help_find}, {"log of one source, paused", narrow_log}, {"log filter", filtered},
+	{"log filter prompt", filter_prompt}, {"log search", searched}, {"log search, older lines to come", looking},
+	{"log with marks", marked}, {"attach, link down", link_down}, {"several models", several},
+	{"several models, one chosen", several_chosen}, {"commands", palette}, {"commands, swap", palette_swap},
+	{"info", info}, {"request", details}, {"log zoomed", zoomed}, {"requests zoomed", zoomed_requests},
+	{"save", saving}, {"save over", replacing}, {"read-only", read_only},
 };
-static const int sizes[][2] = {{80, 24}, {120, 36}, {40, 12}, {60, 16}, {64, 20}, {30, 6}, {20, 3}, {1, 1}};
+#define FULL 4	/* of the sizes: every screen; of the others only states */
+static const int sizes[][2] = {{120, 36}, {80, 24}, {40, 12}, {30, 6}, {60, 16}, {64, 20}, {20, 3}, {1, 1}};
 
 /* Every frame as text, in the form of the file that it is compared with. */
 static void
-frame(struct strbuf *out, size_t screen, int cols, int rows)
+frame(struct strbuf *out, size_t screen, int cols, int rows, bool ascii)
 {
 	char t[4096];
 
 	fix_init(f);
+	f->s.ascii = ascii;
+	f->s.g = ui_glyphs(ascii);
 	screens[screen].make(f);
 	fix_compose(f, cols, rows);
-	strbuf_printf(out, "== %s %dx%d\n", screens[screen].name, cols, rows);
+	strbuf_printf(out, "== %s %dx%d%s\n", screens[screen].name, cols, rows, ascii ? " ascii" : "");
 	for (int r = 0; r < f->g.rows; r++) {
 		grid_row_text(&f->g, r, t, sizeof(t));
+		for (const char *c = t; ascii && *c != '\0'; c++)
+			assert_true((unsigned char)*c < 0x80);
 		strbuf_printf(out, "%s\n", t);
 	}
 	fix_fini(f);
 }
 
 static bool
-wanted(size_t screen, size_t size)
+wanted(size_t screen, size_t size, bool ascii)
 {
-	return size < 3 || screen < 10 || (screen == 13 && size == 3);
+	return size < FULL || (!ascii && (screen < 10 || (screen == 13 && size == FULL)));
 }
 
 static char *
@@ -315,22 +481,23 @@ read_file(const char *path)
 	return strbuf_take(&b);
 }
 
-/* MAI_WRITE_SCREENS=FILE writes the file anew, to be read by a person before it is kept. */
+/* UPDATE=1 writes the file anew, to be read by a person before it is kept. */
 static void
 test_screens(void **state)
 {
 	struct strbuf got = STRBUF_INIT;
-	const char *to = getenv("MAI_WRITE_SCREENS");
+	bool update = getenv("UPDATE") != NULL;
 	const char *heading = "";
 	char *file, *want, *save = NULL;
 
 	(void)state;
 	for (size_t size = 0; size < ARRAY_LEN(sizes); size++)
-		for (size_t i = 0; i < ARRAY_LEN(screens); i++)
-			if (wanted(i, size))
-				frame(&got, i, sizes[size][0], sizes[size][1]);
-	if (to != NULL) {
-		FILE *o = fopen(to, "w");
+		for (int ascii = 0; ascii < 2; ascii++)
+			for (size_t i = 0; i < ARRAY_LEN(screens); i++)
+				if (wanted(i, size, ascii))
+					frame(&got, i, sizes[size][0], sizes[size][1], ascii);
+	if (update) {
+		FILE *o = fopen(UI_SCREENS, "w");
 
 		assert_non_null(o);
 		fputs(strbuf_str(&got), o);
@@ -368,14 +535,14 @@ test_any_size(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(screens); i++) {
-		frame(&before, i, 80, 24);
+		frame(&before, i, 80, 24, false);
 		fix_init(f);
 		screens[i].make(f);
 		for (int rows = 1; rows < 40; rows += 1)
 			for (int cols = 1; cols < 130; cols += 7)
 				fix_compose(f, cols, rows);
 		fix_fini(f);
-		frame(&after, i, 80, 24);
+		frame(&after, i, 80, 24, false);
 		assert_streq(strbuf_str(&before), strbuf_str(&after));
 		strbuf_clear(&before);
 		strbuf_clear(&after);

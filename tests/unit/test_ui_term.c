@@ -163,22 +163,23 @@ test_keys(void **state)
 		{"\033[200~", UI_K_PASTE_BEGIN}, {"\033[201~", UI_K_PASTE_END}, {"\033", UI_K_ESC}, {"\033OP", UI_K_F1}};
 	struct err e = {{0}};
 	const char *note;
+	struct ui_mouse m;
 	bool lost;
 
 	(void)state;
 	assert_int_equal(term_open("default", true, &note, &e), 0);
-	assert_int_equal(term_key(&lost), 0);
+	assert_int_equal(term_key(&lost, &m), 0);
 	assert_false(lost);
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		assert_int_equal(write(master, cases[i].bytes, strlen(cases[i].bytes)), strlen(cases[i].bytes));
-		assert_int_equal(term_key(&lost), cases[i].key);
-		assert_int_equal(term_key(&lost), 0);
+		assert_int_equal(term_key(&lost, &m), cases[i].key);
+		assert_int_equal(term_key(&lost, &m), 0);
 		assert_false(lost);
 	}
 	/* A terminal that is gone is told at once. */
 	close(master);
 	master = -1;
-	assert_int_equal(term_key(&lost), 0);
+	assert_int_equal(term_key(&lost, &m), 0);
 	assert_true(lost);
 }
 

@@ -75,7 +75,7 @@ fix_line(struct fix *f, int h, int m, int s, const char *gutter, const char *tex
 	static const char marks[] = "cma";
 	uint64_t seq = view_log_count(f->log) > 0 ? view_log_at(f->log, view_log_count(f->log) - 1)->seq + 1 : 1;
 
-	view_log_put(f->log, seq, wall_at(h, m, s), (enum log_source)(strchr(marks, gutter[0]) - marks), gutter[1], text,
+	view_log_put(f->log, seq, wall_at(h, m, s), (enum log_source)(strchr(marks, gutter[0]) - marks), gutter[1], NULL, text,
 	    strlen(text));
 }
 
@@ -187,6 +187,9 @@ fix_compose(struct fix *f, int cols, int rows)
 {
 	f->s.cols = cols;
 	f->s.rows = rows;
+	/* In the loop slices of search and filter come between keys and frames. */
+	while (ui_log_scan(&f->s.log, f->log, clock_us() + UI_SLICE_US))
+		;
 	ui_compose(&f->s, &f->g, &f->v, f->log, &f->link, f->now);
 	if (getenv("UI_SHOW") != NULL) {
 		char t[4096];

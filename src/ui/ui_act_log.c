@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: ISC
+ * What is done with the log. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "ui/ui_act.h"
+#include "ui/ui_prompt.h"
+
+#define COPY_MAX 8192	/* what terminals take */
+
+static void
+mark(struct ui_state *s, struct view_log *log, uint64_t now)
+{
+	char clock[16], text[32];
+
+	if (!s->log.follow) {
+		ui_say(s, UI_MSG_INFO, now, "paused; while following, Enter puts a mark here");
+		return;
+	}
+	ui_wall_time(clock, sizeof(clock), clock_wall_ms());
+	snprintf(text, sizeof(text), "mark %s", clock);
+	view_log_note(log, clock_wall_ms(), SOURCE_MAI, UI_LOG_MARK, text);
+}
+
+static void
+copy_line(struct ui_state *s, const struct view_log *log, uint64_t now)
+{
+	const struct view_line *l = ui_log_selected(&s->log, log);
+
+	strbuf_clear(&s->copy);
+	if (l == NULL)
+		ui_say(s, UI_MSG_INFO, now, "nothing to copy");
+	else
+		strbuf_add(&s->copy, l->text, l->len < COPY_MAX ? l->len : COPY_MAX);
+}
+
+static void
+copy_screen(struct ui_state *s, const struct view_log *log, uint64_t now)
+{
+	strbuf_clear(&s->copy);
+	s->copy.max = COPY_MAX;
+	for (size_t i = view_log_find(log, s->log.shown_top); s->log.shown_top != 0 && i < view_log_count(log); i++) {
+		const struct view_line *l = view_log_at(log, i);
+
+		if (l->key > s->log.shown_end)
+			break;
+		if (!ui_log_shows(&s->log, log, l))
+			continue;
+		strbuf_add(&s->copy, l->text, l->len);
+		strbuf_putc(&s->copy, '\n');
+	}
+	s->copy.max = 0;
+	if (s->copy.len == 0)
+		ui_say(s, UI_MSG_INFO, now, "nothing to copy");
+}
+
+static void
+follow(struct ui_log *l, const struct view_log *log)
+{
+	if (l->follow)
+		ui_log_pause(l, log);
+	else
+		ui_log_follow(l);
+}
+
+static void
+stamps(struct ui_state *s, uint64_t now)
+{
+	static const char *const words[UI_NSTAMPS] = {"by the clock", "how long ago", "off"};
+
+	s->log.stamp = (enum ui_stamp)((s->log.stamp + 1) % UI_NSTAMPS);
+	ui_say(s, UI_MSG_INFO, now, "time: %s", words[s->log.stamp]);
+}
+
+static void
+put_away(struct ui_state *s, const struct view_log *log, uint64_t now)
+{
+	ui_log_put_away(&s->log, log, clock_wall_ms());
+	ui_say(s, UI_MSG_INFO, now, s->log.since != 0 ? "older lines are hidden; C again or Esc brings them back" :
+	    "older lines are back");
+}
+
+static void
+source(struct ui_state *s, enum ui_action a, struct ui_intent *out)
+{
+	static const unsigned masks[] = {UI_LOG_ALL, 1u << SOURCE_CHILD, 1u << SOURCE_MAI, 1u << SOURCE_ACCESS};
+
+	ui_log_set_mask(&s->log, masks[a - ACT_SRC_ALL]);
+	*out = (struct ui_intent){.kind = UI_LOG_SOURCE, .mask = s->log.mask};
+}
+
+bool
+ui_act_log(struct ui_state *s, enum ui_action a, struct view_log *log, uint64_t now, struct ui_intent *out)
+{
+	switch (a) {
+	case ACT_FOLLOW:
+		follow(&s->log, log);
+		return true;
+	case ACT_WRAP:
+		s->log.wrap = !s->log.wrap;
+		s->log.hscroll = 0;
+		return true;
+	case ACT_STAMPS:
+		stamps(s, now);
+		return true;
+	case ACT_SRC_ALL:
+	case ACT_SRC_CHILD:
+	case ACT_SRC_MAI:
+	case ACT_SRC_ACCESS:
+		source(s, a, out);
+		return true;
+	case ACT_SEARCH:
+		ui_prompt_open(s, PROMPT_SEARCH);
+		return true;
+	case ACT_FILTER:
+		ui_prompt_open(s, PROMPT_FILTER);
+		return true;
+	case ACT_SAVE:
+		ui_prompt_open(s, PROMPT_SAVE);
+		return true;
+	case ACT_NEXT:
+	case ACT_PREVIOUS:
+		ui_prompt_jump(s, log, a == ACT_NEXT ? JUMP_NEXT : JUMP_PREVIOUS, now);
+		return true;
+	case ACT_ERROR:
+	case ACT_ERROR_BACK:
+		ui_prompt_jump(s, log, a == ACT_ERROR ? JUMP_ERROR : JUMP_ERROR_BACK, now);
+		return true;
+	case ACT_ENTER:
+		mark(s, log, now);
+		return true;
+	case ACT_COPY:
+		copy_line(s, log, now);
+		return true;
+	case ACT_COPY_SCREEN:
+		copy_screen(s, log, now);
+		return true;
+	case ACT_PUT_AWAY:
+		put_away(s, log, now);
+		return true;
+	default:
+		return false;
+	}
+}

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: ISC
+ * What is done to models and requests: what asks first opens its popup, the rest becomes an intent. */
+#include <stdio.h>
+#include <string.h>
+
+#include "ui/ui_act.h"
+#include "ui/ui_head.h"
+
+const char *
+ui_intent_word(enum ui_intent_kind kind)
+{
+	static const char *const words[UI_NINTENTS] = {[UI_NONE] = "", [UI_SWAP] = "swap", [UI_START] = "start",
+		[UI_STOP] = "stop", [UI_RESTART] = "restart", [UI_FORCE_RESTART] = "force restart", [UI_CANCEL] = "cancel",
+		[UI_DETACH] = "detach", [UI_QUIT_STOP] = "shutdown", [UI_RETRY_LINK] = "retry", [UI_LOG_SOURCE] = "log",
+		[UI_START_CORE] = "start the supervisor", [UI_KILL] = "kill", [UI_INFO] = "info", [UI_DETAILS] = "details",
+		[UI_SAVE] = "save"};
+
+	return words[kind];
+}
+
+void
+ui_send(struct ui_state *s, struct ui_intent *out, enum ui_intent_kind kind, const char *model, uint64_t id,
+    uint64_t now)
+{
+	bool hurry = kind == UI_STOP && s->screen == SCREEN_STOPPING;
+	bool quiet = kind == UI_DETACH || kind == UI_RETRY_LINK || kind == UI_INFO || kind == UI_DETAILS;
+
+	if (s->pending[kind].on && !hurry && !quiet) {
+		ui_say(s, UI_MSG_INFO, now, "%s: already under way", ui_intent_word(kind));
+		return;
+	}
+	if (model != NULL && model != s->arg)
+		snprintf(s->arg, sizeof(s->arg), "%s", model);
+	*out = (struct ui_intent){.kind = kind, .model = model != NULL ? s->arg : NULL, .id = id};
+	if (!quiet)
+		ui_say(s, UI_MSG_INFO, now, "%s: sent", ui_intent_word(kind));
+}
+
+bool
+ui_allowed(const struct ui_state *s, enum ui_action a)
+{
+	const struct ui_binding *b = ui_binding_of(a);
+
+	if (s->screen == SCREEN_LINK_DOWN || s->screen == SCREEN_CONNECTING) {
+		if (a == ACT_START)
+			return s->link_gone && !s->read_only;
+		if (a == ACT_RESTART)
+			return !s->replay;
+	}
+	if (!s->read_only)
+		return true;
+	return a == ACT_INFO ? !s->replay : b->group != GROUP_MODEL && a != ACT_CANCEL;
+}
+
+/* The request that is selected; NULL with a hint. */
+static const struct view_request *
+selected_request(struct ui_state *s, const struct view *v, uint64_t now)
+{
+	const struct view_request *r = view_request_find(v, s->requests.key);
+
+	if (s->focus == FOCUS_REQUESTS && r != NULL)
+		return r;
+	ui_say(s, UI_MSG_INFO, now, v->nrequests > 0 ? "Tab to the requests first" : "no request");
+	return NULL;
+}
+
+static void
+details(struct ui_state *s, const struct view *v, uint64_t now, struct ui_intent *out)
+{
+	const struct view_request *r = selected_request(s, v, now);
+
+	if (r == NULL)
+		return;
+	ui_popup_open(s, POPUP_DETAILS, NULL, r->id, now);
+	if (s->link == UI_LINK_UP && !s->replay)
+		ui_send(s, out, UI_DETAILS, NULL, r->id, now);
+}
+
+static void
+stop(struct ui_state *s, const struct view *v, const struct view_engine *e, uint64_t now, struct ui_intent *out)
+{
+	switch (s->screen) {
+	case SCREEN_RUNNING:
+		ui_popup_open(s, POPUP_STOP, e->id, 0, now);
+		break;
+	case SCREEN_SWAPPING:
+		ui_send(s, out, UI_STOP, v->swap_to, 0, now);
+		break;
+	case SCREEN_STARTING:
+	case SCREEN_BACKOFF:
+	case SCREEN_STOPPING:
+		ui_send(s, out, UI_STOP, e->id, 0, now);
+		break;
+	default:
+		ui_say(s, UI_MSG_INFO, now, "%s is not running", e->name);
+		break;
+	}
+}
+
+static void
+restart(struct ui_state *s, const struct view_engine *e, uint64_t now, struct ui_intent *out)
+{
+	if ((s->screen == SCREEN_RUNNING || s->screen == SCREEN_STOPPING) && e->in_flight > 0)
+		ui_popup_open(s, POPUP_RESTART, e->id, 0, now);
+	else
+		ui_send(s, out, UI_RESTART, e->id, 0, now);
+}
+
+static void
+start(struct ui_state *s, const struct view_engine *e, uint64_t now, struct ui_intent *out)
+{
+	if (s->screen == SCREEN_STOPPED || s->screen == SCREEN_FAILED || s->screen == SCREEN_BACKOFF)
+		ui_send(s, out, UI_START, e->id, 0, now);
+	else
+		ui_say(s, UI_MSG_INFO, now, "%s is %s", e->name, engine_state_name(e->state));
+}
+
+static void
+info(struct ui_state *s, const struct view_engine *e, uint64_t now, struct ui_intent *out)
+{
+	ui_popup_open(s, POPUP_INFO, e->id, 0, now);
+	ui_send(s, out, UI_INFO, e->id, 0, now);
+}
+
+static void
+act_offline(struct ui_state *s, enum ui_action a, uint64_t now, struct ui_intent *out)
+{
+	if (a == ACT_RESTART && !s->replay)
+		ui_send(s, out, UI_RETRY_LINK, NULL, 0, now);
+	else if (a == ACT_START && s->link == UI_LINK_DOWN && s->link_gone && !s->read_only)
+		ui_send(s, out, UI_START_CORE, NULL, 0, now);
+	else
+		ui_say(s, UI_MSG_WARN, now, "not connected");
+}
+
+static void
+act_engine(struct ui_state *s, enum ui_action a, const struct view *v, uint64_t now, struct ui_intent *out)
+{
+	const struct view_engine *e = ui_engine(s, v);
+
+	if (e == NULL)
+		ui_say(s, UI_MSG_INFO, now, "no model yet: m picks one");
+	else if (a == ACT_INFO)
+		info(s, e, now, out);
+	else if (a == ACT_START)
+		start(s, e, now, out);
+	else if (a == ACT_STOP)
+		stop(s, v, e, now, out);
+	else if (a == ACT_RESTART)
+		restart(s, e, now, out);
+	else if (s->screen == SCREEN_SWAPPING && v->swap_from != NULL && v->swap_step == 1)
+		ui_send(s, out, UI_STOP, v->swap_from, 0, now);	/* a second stop skips the drain */
+	else
+		ui_popup_open(s, POPUP_FORCE, e->id, 0, now);
+}
+
+bool
+ui_act_model(struct ui_state *s, enum ui_action a, const struct view *v, uint64_t now, struct ui_intent *out)
+{
+	const struct view_request *r;
+
+	if (a == ACT_DETAILS) {
+		details(s, v, now, out);
+		return true;
+	}
+	if (ui_binding_of(a)->group != GROUP_MODEL && a != ACT_CANCEL)
+		return false;
+	if (s->link != UI_LINK_UP) {
+		act_offline(s, a, now, out);
+	} else if (!ui_allowed(s, a)) {
+		ui_say(s, UI_MSG_WARN, now, s->replay ? "a recording: there is nothing to act on" : "read-only");
+	} else if (a == ACT_CANCEL) {
+		r = selected_request(s, v, now);
+		if (r != NULL)
+			ui_popup_open(s, POPUP_CANCEL, NULL, r->id, now);
+	} else if (a == ACT_MODELS || a == ACT_SWAP) {
+		ui_popup_open(s, POPUP_PICKER, NULL, 0, now);
+	} else {
+		act_engine(s, a, v, now, out);
+	}
+	return true;
+}

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: ISC
+ * Jumps to search hits and to errors. What has not been looked at yet may hold a nearer one; then the jump waits. */
+#include "ui/ui_log.h"
+
+/* Positions of what is looked for: the nearest before and behind a key, the first and the last of all; -1: none. */
+struct spots {
+	long before, behind, first, last;
+};
+
+static void
+add_spot(struct spots *p, long i, uint64_t key, uint64_t at, bool at_counts)
+{
+	if (key < at || (key == at && at_counts))
+		p->before = i;
+	else if (key > at && p->behind < 0)
+		p->behind = i;
+	if (p->first < 0)
+		p->first = i;
+	p->last = i;
+}
+
+static struct spots
+find_hits(const struct ui_log *s, const struct view_log *log, uint64_t at, bool at_counts)
+{
+	struct spots p = {-1, -1, -1, -1};
+
+	for (size_t i = 0; i < view_log_count(log); i++) {
+		const struct view_line *l = view_log_at(log, i);
+
+		if (l->search == UI_YES && ui_log_shows(s, log, l))
+			add_spot(&p, (long)i, l->key, at, at_counts);
+	}
+	return p;
+}
+
+/* Errors come in runs (a traceback): the first line of each is the spot. */
+static struct spots
+find_errors(const struct ui_log *s, const struct view_log *log, uint64_t at)
+{
+	struct spots p = {-1, -1, -1, -1};
+	bool in = false;
+
+	for (size_t i = 0; i < view_log_count(log); i++) {
+		const struct view_line *l = view_log_at(log, i);
+
+		if (!ui_log_shows(s, log, l))
+			continue;
+		if (l->level == 'E' && !in)
+			add_spot(&p, (long)i, l->key, at, false);
+		in = l->level == 'E';
+	}
+	return p;
+}
+
+static enum ui_found
+wait(struct ui_log *s, enum ui_jump what)
+{
+	s->jump = what;
+	return UI_NOT_YET;
+}
+
+static enum ui_found
+jump_search(struct ui_log *s, const struct view_log *log, enum ui_jump what)
+{
+	uint64_t at = s->hit != 0 ? s->hit : s->follow ? UINT64_MAX : what == JUMP_NEAREST ? s->shown_end : s->cur;
+	struct spots p = find_hits(s, log, at, what == JUMP_NEAREST);
+	bool known = s->done && !s->older;
+	long i;
+
+	if (what == JUMP_NEXT) {
+		/* Everything newer was looked at first, unless the scan has not come as far down. */
+		if (!s->done && s->lo > at)
+			return wait(s, what);
+		i = p.behind >= 0 ? p.behind : p.first;
+		if (p.behind < 0 && !known)
+			return wait(s, what);
+	} else {
+		i = p.before >= 0 ? p.before : p.last;
+		if (p.before < 0 && !known)
+			return wait(s, what);
+	}
+	if (i < 0)
+		return UI_NOT_FOUND;
+	ui_log_show(s, log, i, s->rows / 2);
+	s->at_error = false;
+	s->hit = s->cur;
+	return UI_FOUND;
+}
+
+static enum ui_found
+jump_error(struct ui_log *s, const struct view_log *log, enum ui_jump what)
+{
+	struct spots p = find_errors(s, log, s->follow ? UINT64_MAX : s->at_error || what == JUMP_ERROR_BACK ? s->cur : s->top);
+	bool was_auto = s->auto_pause, back = what == JUMP_ERROR_BACK || s->follow;
+	long i = back ? p.before : p.behind;
+
+	if (i < 0 && (s->older || !s->done) && (back || p.first < 0))
+		return wait(s, what);
+	if (i < 0)
+		i = back ? p.last : p.first;
+	if (i < 0)
+		return UI_NOT_FOUND;
+	ui_log_show(s, log, i, 2);
+	s->auto_pause = was_auto;
+	s->at_error = true;
+	return UI_FOUND;
+}
+
+enum ui_found
+ui_log_jump(struct ui_log *s, const struct view_log *log, enum ui_jump what)
+{
+	s->jump = JUMP_NONE;
+	switch (what) {
+	case JUMP_NONE:
+		return UI_NOT_FOUND;
+	case JUMP_ERROR:
+	case JUMP_ERROR_BACK:
+		return jump_error(s, log, what);
+	default:
+		return jump_search(s, log, what);
+	}
+}
+
+enum ui_found
+ui_log_settle(struct ui_log *s, const struct view_log *log)
+{
+	return s->jump != JUMP_NONE ? ui_log_jump(s, log, s->jump) : UI_NOT_YET;
+}
+
+bool
+ui_log_failure(struct ui_log *s, const struct view_log *log, uint64_t wall_ms)
+{
+	for (size_t i = 0; i < view_log_count(log); i++) {
+		const struct view_line *l = view_log_at(log, i);
+
+		if (l->wall_ms < wall_ms || l->level != 'E' || !ui_log_shows(s, log, l))
+			continue;
+		ui_log_show(s, log, (long)i, 2);
+		s->at_error = s->auto_pause = true;
+		return true;
+	}
+	return false;
+}
