@@ -20,11 +20,23 @@ push(struct engine *e)
 	return e->exits;
 }
 
+/* The log of a model goes on over its processes; where one ended is seen in it. */
+static void
+mark_end(const struct engine *e, const struct engine_exit *x)
+{
+	char line[sizeof(x->text) + 48];
+	int n = snprintf(line, sizeof(line), "--- run %llu, %s ---", (unsigned long long)e->info.starts, x->text);
+
+	if (e->info.spawned_at != 0)
+		ring_put(e->env->ring, RING_CHILD, e->id, ' ', line, (size_t)n);
+}
+
 static void
 tell(const struct engine *e, const struct engine_exit *x)
 {
 	char up[32];
 
+	mark_end(e, x);
 	text_duration(up, sizeof(up), x->uptime_ms, true);
 	if (x->expected)
 		log_info("engine", e->id, "ended after %s: %s", up, x->text);
