@@ -43,6 +43,7 @@ static const struct route {
 	{"POST", "/api/pin", api_post_pin},
 	{"GET", "/api/info", api_get_info},
 	{"GET", "/api/requests", api_get_requests},
+	{"GET", "/api/requests/*", api_get_request},
 	{"POST", "/api/requests/*", api_post_cancel},
 	{"GET", "/logs", api_get_logs},
 	{"GET", "/logs/stream", api_get_logs_stream},

@@ -160,7 +160,7 @@ api_fn api_get_status, api_get_health, api_get_ready, api_post_load, api_post_st
 api_fn api_get_v1_models, api_get_v1_model, api_get_models, api_post_models_load, api_post_models_unload,
     api_post_unload_all, api_post_unload_one;
 api_fn api_get_running, api_get_upstream, api_post_restart, api_post_pin, api_get_info;
-api_fn api_get_requests, api_post_cancel;
+api_fn api_get_request, api_get_requests, api_post_cancel;
 api_fn api_get_logs, api_get_logs_json, api_get_logs_stream;
 api_fn api_get_metrics, api_get_events, api_get_snapshot;
 

@@ -12,6 +12,7 @@ libapi_a_SOURCES = \
 	src/api/api_models.c \
 	src/api/api_reader.c \
 	src/api/api_reply.c \
+	src/api/api_request.c \
 	src/api/api_requests.c \
 	src/api/api_seed.c \
 	src/api/api_snapshot.c \

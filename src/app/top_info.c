@@ -187,9 +187,7 @@ void
 top_details_text(struct strbuf *out, const char *answer, size_t n)
 {
 	cJSON *o = json_parse(answer, n, NULL);
-	const char *id = json_str(o, "request_id", NULL);
 
-	put_line(out, "request id", id);
 	put_env(out, "headers", json_get(o, "headers"));
 	cJSON_Delete(o);
 }

@@ -8,6 +8,7 @@ libproxy_a_SOURCES = \
 	src/proxy/proxy_filter.c src/proxy/proxy_filter.h \
 	src/proxy/proxy_fold.c \
 	src/proxy/proxy_form.c \
+	src/proxy/proxy_head.c \
 	src/proxy/proxy_header.c src/proxy/proxy_header.h \
 	src/proxy/proxy_hold.c \
 	src/proxy/proxy_model.c src/proxy/proxy_model.h \

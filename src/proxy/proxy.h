@@ -47,6 +47,10 @@ void proxy_each(struct proxy *p, void (*fn)(void *arg, const struct proxy_row *r
 /* Ends one by id: the client gets an error where it can. False when there is no such request. */
 bool proxy_cancel(struct proxy *p, uint64_t id);
 
+/* What the client of a request sent; NULL when there is no such request, or its client has left. Borrowed until the next
+ * turn of the loop. */
+const struct http_head *proxy_head(struct proxy *p, uint64_t id);
+
 struct proxy_totals {
 	uint64_t done, errors, truncated;
 	uint64_t tokens_out;

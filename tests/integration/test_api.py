@@ -80,11 +80,18 @@ def test_snapshot(one):
 
 
 def test_requests_and_cancel(one):
-    call = world.Later(one.chat, "m", fake="sse=1000, gap=20", stream=True)
+    call = world.Later(one.chat, "m", fake="sse=1000, gap=20", stream=True,
+                       headers={"Authorization": "Bearer canary-7", "Cookie": "c=canary-8", "X-Plain": "seen"})
     row = wait(lambda: next((r for r in one.get("/api/requests").json["requests"] if r["phase"] == "gen"), None), 3, "generating")
     for key in ("id", "client", "model", "path", "phase"):
         assert key in row, row
     assert row["model"] == "m" and row["path"] == "/v1/chat/completions"
+    shown = one.get(f"/api/requests/{row['id']}").json
+    headers = {k.lower(): v for k, v in shown["headers"].items()}
+    assert shown["id"] == row["id"] and "host" in headers and "canary" not in json.dumps(shown), shown
+    assert headers["authorization"] == "***" and headers["x-plain"] == "seen", shown
+    for bad in ("999999", "zz", f"{row['id']}/x", "1" * 30):
+        assert one.get(f"/api/requests/{bad}").status == 404, bad
     r = one.post(f"/api/requests/{row['id']}/cancel")
     assert r.status == 200, r
     try:
