@@ -29,7 +29,7 @@ draw(void *arg)
 	uint64_t now = clock_ms();
 	struct ui_link_state s = {.text = l->why, .gone = l->gone, .tries = l->tries, .since = l->since,
 	    .retry_at = l->retry_at, .where = t->o->url != NULL ? t->o->url : t->o->name, .replay = l->replay != NULL,
-	    .older = l->up && l->older && l->client != NULL};
+	    .older = l->up && l->older && l->client != NULL && view_log_first(l->log) > 1};
 	char where[128];
 	int ms;
 

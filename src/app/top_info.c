@@ -142,7 +142,7 @@ put_exits(struct strbuf *out, const cJSON *exits)
 
 /* Objects of names and values, or lists of "NAME=value". */
 static void
-put_env(struct strbuf *out, const char *label, const cJSON *env)
+put_pairs(struct strbuf *out, const char *label, const char *between, const cJSON *env)
 {
 	struct strbuf b = STRBUF_INIT;
 	const cJSON *j;
@@ -153,7 +153,7 @@ put_env(struct strbuf *out, const char *label, const cJSON *env)
 	}
 	cJSON_ArrayForEach(j, env) {
 		strbuf_clear(&b);
-		strbuf_printf(&b, "%s=%s", j->string, cJSON_IsString(j) ? j->valuestring : "");
+		strbuf_printf(&b, "%s%s%s", j->string, between, cJSON_IsString(j) ? j->valuestring : "");
 		put_line(out, label, strbuf_str(&b));
 		label = "";
 	}
@@ -168,7 +168,7 @@ top_info_text(struct strbuf *out, const char *answer, size_t n)
 	put_line(out, "engine", json_str(o, "kind", NULL));
 	put_argv(out, "command", json_get(o, "argv"));
 	put_argv(out, "stop command", json_get(o, "cmd_stop"));
-	put_env(out, "environment", json_get(o, "env"));
+	put_pairs(out, "environment", "=", json_get(o, "env"));
 	put_line(out, "configured", json_str(o, "config", json_str(o, "config_source", NULL)));
 	put_list(out, "listens on", json_get(o, "listen"));
 	if (json_int(o, "engine_port", 0) > 0)
@@ -188,6 +188,6 @@ top_details_text(struct strbuf *out, const char *answer, size_t n)
 {
 	cJSON *o = json_parse(answer, n, NULL);
 
-	put_env(out, "headers", json_get(o, "headers"));
+	put_pairs(out, "headers", ": ", json_get(o, "headers"));
 	cJSON_Delete(o);
 }

@@ -116,7 +116,7 @@ ui_key(struct ui *u, const struct view *v, struct view_log *log, uint64_t now, s
 		return false;
 	if (key == UI_K_RESIZE)
 		ui_resize(u);
-	else
+	else if (key != UI_K_NOTHING)
 		ui_handle(&u->s, key, v, log, now, out);
 	send_copy(u, now);
 	return true;

@@ -27,6 +27,7 @@ enum ui_key_code {
 	UI_K_PASTE_BEGIN,
 	UI_K_PASTE_END,
 	UI_K_RESIZE,
+	UI_K_NOTHING,	/* means nothing, and is no wrong key */
 	UI_K_OTHER
 };
 #define UI_K_ESC 27

@@ -39,7 +39,6 @@ struct ui_log {
 	uint64_t hidden;	/* by the filter */
 	uint64_t fresh;		/* shown lines that came since it was paused */
 	int hit_n, hit_of, error_n, error_of;
-	bool done;		/* the whole copy was looked at */
 	bool older;		/* the core has more than the copy */
 	bool wants_older;	/* and the person wants to see it */
 	unsigned generation;	/* of the log copy */
@@ -76,6 +75,8 @@ int ui_log_set_filter(struct ui_log *s, const struct view_log *log, const char *
 int ui_log_set_search(struct ui_log *s, const struct view_log *log, const char *text, struct err *e);
 /* Looks at lines until the clock says until_us; true while lines are left. */
 bool ui_log_scan(struct ui_log *s, const struct view_log *log, uint64_t until_us);
+/* Whether the whole copy was looked at. */
+bool ui_log_scanned(const struct ui_log *s, const struct view_log *log);
 /* What the rule and the message row tell, and whether older lines are wanted. */
 void ui_log_count(struct ui_log *s, const struct view_log *log);
 

@@ -64,12 +64,12 @@ jump_search(struct ui_log *s, const struct view_log *log, enum ui_jump what)
 {
 	uint64_t at = s->hit != 0 ? s->hit : s->follow ? UINT64_MAX : what == JUMP_NEAREST ? s->shown_end : s->cur;
 	struct spots p = find_hits(s, log, at, what == JUMP_NEAREST);
-	bool known = s->done && !s->older;
+	bool scanned = ui_log_scanned(s, log), known = scanned && !s->older;
 	long i;
 
 	if (what == JUMP_NEXT) {
 		/* Everything newer was looked at first, unless the scan has not come as far down. */
-		if (!s->done && s->lo > at)
+		if (!scanned && s->lo > at)
 			return wait(s, what);
 		i = p.behind >= 0 ? p.behind : p.first;
 		if (p.behind < 0 && !known)
@@ -94,7 +94,7 @@ jump_error(struct ui_log *s, const struct view_log *log, enum ui_jump what)
 	bool was_auto = s->auto_pause, back = what == JUMP_ERROR_BACK || s->follow;
 	long i = back ? p.before : p.behind;
 
-	if (i < 0 && (s->older || !s->done) && (back || p.first < 0))
+	if (i < 0 && (s->older || !ui_log_scanned(s, log)) && (back || p.first < 0))
 		return wait(s, what);
 	if (i < 0)
 		i = back ? p.last : p.first;

@@ -58,7 +58,6 @@ ui_log_scan(struct ui_log *s, const struct view_log *log, uint64_t until_us)
 {
 	size_t n = view_log_count(log), done = 0, i;
 
-	s->done = true;
 	if (n == 0 || (s->filter.text[0] == '\0' && s->search.text[0] == '\0'))
 		return false;
 	if (!s->scanned || s->hi < view_log_at(log, 0)->key) {
@@ -75,12 +74,19 @@ ui_log_scan(struct ui_log *s, const struct view_log *log, uint64_t until_us)
 	for (i = view_log_find(log, s->lo); i-- > 0;) {
 		look_at(s, view_log_at(log, i));
 		s->lo = view_log_at(log, i)->key;
-		if (late(done++, until_us)) {
-			s->done = i == 0;
+		if (late(done++, until_us))
 			return i != 0;
-		}
 	}
 	return false;
+}
+
+bool
+ui_log_scanned(const struct ui_log *s, const struct view_log *log)
+{
+	size_t n = view_log_count(log);
+
+	return n == 0 || (s->filter.text[0] == '\0' && s->search.text[0] == '\0') ||
+	    (s->scanned && s->lo <= view_log_at(log, 0)->key && s->hi >= view_log_at(log, n - 1)->key);
 }
 
 /* Whether older lines than those of the copy would be seen, searched or filtered. */

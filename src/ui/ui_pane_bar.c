@@ -44,7 +44,8 @@ search_text(const struct ui_state *s, char *out, size_t size, const struct view_
 {
 	static const char *const sources[] = {"", " in child log", " in mai log", "", " in access log"};
 	const struct ui_log *l = &s->log;
-	const char *more = l->done && !l->older ? "" : "+";
+	bool scanned = ui_log_scanned(l, log);
+	const char *more = scanned && !l->older ? "" : "+";
 	char oldest[16] = "-";
 
 	for (size_t i = 0; i < view_log_count(log); i++)
@@ -54,7 +55,7 @@ search_text(const struct ui_state *s, char *out, size_t size, const struct view_
 		}
 	if (s->lay.narrow)
 		snprintf(out, size, "/%s %d of %d%s  n N  Esc", l->search.text, l->hit_n, l->hit_of, more);
-	else if (l->hit == 0 || !l->done)
+	else if (l->hit == 0 || !scanned)
 		snprintf(out, size, "/%s   %d found so far, looking (%s)", l->search.text, l->hit_of, oldest);
 	else
 		snprintf(out, size, "/%s   match %d of %d%s%s (oldest line %s)", l->search.text, l->hit_n, l->hit_of, more,

@@ -22,7 +22,7 @@ source_name(unsigned mask)
 }
 
 static void
-title_text(const struct ui_state *s, char *out, size_t size, const struct view *v)
+title_text(const struct ui_state *s, char *out, size_t size, const struct view *v, const struct view_log *log)
 {
 	const struct ui_log *l = &s->log;
 	char count[32], clock[16];
@@ -36,7 +36,7 @@ title_text(const struct ui_state *s, char *out, size_t size, const struct view *
 	} else if (l->filter.text[0] != '\0' && n < size) {
 		ui_count_text(count, sizeof(count), l->hidden);
 		n += (size_t)snprintf(out + n, size - n, "  filter %s (%s hidden%s)", l->filter.text, count,
-		    l->done ? "" : ", looking");
+		    ui_log_scanned(l, log) ? "" : ", looking");
 	}
 	if (l->since != 0 && n < size && !s->lay.narrow) {
 		ui_wall_time(clock, sizeof(clock), l->since_wall);
@@ -47,13 +47,13 @@ title_text(const struct ui_state *s, char *out, size_t size, const struct view *
 }
 
 static void
-rule(struct ui_state *s, struct grid *g, const struct view *v)
+rule(struct ui_state *s, struct grid *g, const struct view *v, const struct view_log *log)
 {
 	const struct ui_log *l = &s->log;
 	char title[640], note[96], count[32];
 	const char *wrap = s->lay.narrow ? "" : l->wrap ? "  wrap on" : "  wrap off";
 
-	title_text(s, title, sizeof(title), v);
+	title_text(s, title, sizeof(title), v, log);
 	ui_count_text(count, sizeof(count), l->fresh);
 	if (l->follow)
 		snprintf(note, sizeof(note), "FOLLOW%s", wrap);
@@ -115,14 +115,20 @@ draw_follow(struct ui_state *s, struct grid *g, const struct view_log *log, int 
 static void
 keep_selected(struct ui_state *s, const struct view_log *log, int rows, struct strbuf *b)
 {
-	long i = (long)view_log_find(log, s->log.cur), n = (long)view_log_count(log);
+	long i = (long)view_log_find(log, s->log.cur), at;
 	const struct view_line *l;
 	int need = 0;
 
+	/* Another source or filter: the nearest line that is still shown. */
+	at = i < (long)view_log_count(log) ? i : i - 1;
+	i = ui_log_step(&s->log, log, at, -1);
+	if (i < 0)
+		i = ui_log_step(&s->log, log, at, 1);
+	if (i < 0)
+		return;
+	s->log.cur = view_log_at(log, (size_t)i)->key;
 	if (s->log.cur < s->log.top)
 		s->log.top = s->log.cur;
-	if (i >= n || !ui_log_shows(&s->log, log, view_log_at(log, (size_t)i)))
-		return;
 	for (; i >= 0 && (i = ui_log_step(&s->log, log, i, -1)) >= 0; i--) {
 		l = view_log_at(log, (size_t)i);
 		need += ui_line_rows(s, log, l, b);
@@ -137,6 +143,22 @@ keep_selected(struct ui_state *s, const struct view_log *log, int rows, struct s
 	}
 }
 
+/* No row stays empty while there are earlier lines. */
+static void
+fill_up(struct ui_state *s, const struct view_log *log, int rows, struct strbuf *b)
+{
+	long i = (long)view_log_find(log, s->log.top), first;
+	int n = 0;
+
+	for (; n < rows && (i = ui_log_step(&s->log, log, i, 1)) >= 0; i++)
+		n += ui_line_rows(s, log, view_log_at(log, (size_t)i), b);
+	i = (long)view_log_find(log, s->log.top) - 1;
+	for (first = -1; n < rows && (i = ui_log_step(&s->log, log, i, -1)) >= 0; first = i--)
+		n += ui_line_rows(s, log, view_log_at(log, (size_t)i), b);
+	if (first >= 0)
+		s->log.top = view_log_at(log, (size_t)first)->key;
+}
+
 static void
 draw_paused(struct ui_state *s, struct grid *g, const struct view_log *log, int rows, struct strbuf *b)
 {
@@ -145,6 +167,7 @@ draw_paused(struct ui_state *s, struct grid *g, const struct view_log *log, int 
 	char gone[64], count[32];
 
 	keep_selected(s, log, rows, b);
+	fill_up(s, log, rows, b);
 	if (first != NULL && first->key > s->log.top && first->seq > s->log.top / VIEW_KEY(1)) {
 		ui_count_text(count, sizeof(count), first->seq - s->log.top / VIEW_KEY(1));
 		snprintf(gone, sizeof(gone), "-- %s lines gone --", count);
@@ -217,7 +240,7 @@ ui_pane_log(struct ui_state *s, struct grid *g, const struct view *v, const stru
 	s->log.rows = rows;
 	s->log.cols = g->cols;
 	ui_log_count(&s->log, log);
-	rule(s, g, v);
+	rule(s, g, v, log);
 	if (s->log.follow)
 		s->log.shown_top = s->log.shown_end = 0;
 	if (rows < 1)

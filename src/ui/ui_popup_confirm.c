@@ -263,14 +263,14 @@ ui_confirm_key(struct ui_state *s, int key, uint64_t now, struct ui_intent *out)
 		quit_key(s, key, now, out);
 		return;
 	}
-	if ((key == 'y' || key == 'Y') && p.kind == POPUP_REPLACE) {
+	if (key == 'y' && p.kind == POPUP_REPLACE) {
 		snprintf(s->arg, sizeof(s->arg), "%s", p.model);
 		ui_popup_close(s);
 		*out = (struct ui_intent){.kind = UI_SAVE, .path = s->arg, .force = true};
-	} else if (key == 'y' || key == 'Y') {
+	} else if (key == 'y') {
 		ui_popup_close(s);
 		ui_send(s, out, kinds[p.kind], p.kind == POPUP_CANCEL ? NULL : p.model, p.id, now);
-	} else if (key == 'n' || key == 'N' || key == 'q' || key == 3 || key == UI_K_ENTER) {
+	} else if (key == 'n' || key == 'q' || key == 3 || key == UI_K_ENTER) {
 		ui_popup_close(s);
 	}
 }

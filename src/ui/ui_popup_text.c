@@ -51,7 +51,7 @@ put_request(struct strbuf *b, const struct view *v, const struct view_request *r
 	put_time(b, "age", head_since(now, r->since));
 	if (r->waited_ms != 0)
 		put_time(b, "waited", r->waited_ms);
-	if (r->first_byte_at > r->since)
+	if (r->first_byte_at >= r->since && r->first_byte_at != 0)
 		put_time(b, "first byte", r->first_byte_at - r->since);
 	if (r->prompt_total > 0)
 		strbuf_printf(b, "prompt\t%lld of %lld tokens\n", (long long)r->prompt_done, (long long)r->prompt_total);

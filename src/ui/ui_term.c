@@ -25,18 +25,14 @@
 #include "ui/ui_glyph.h"
 #include "ui/ui_keys.h"
 
-/* Old curses have four buttons, and no wheel downwards. */
-#ifdef BUTTON5_PRESSED
-#define WHEEL_DOWN BUTTON5_PRESSED
-#else
-#define WHEEL_DOWN 0
-#endif
 
 #define K_PASTE_BEGIN (KEY_MAX + 1)
 #define K_PASTE_END (KEY_MAX + 2)
+#define K_CLICK (KEY_MAX + 3)
 #define PASTE_ON "\033[?2004h"
 #define PASTE_OFF "\033[?2004l"
-#define MOUSE_OFF "\033[?1000l\033[?1006l"
+#define MOUSE_ON "\033[?1000h\033[?1006h"
+#define MOUSE_OFF "\033[?1006l\033[?1000l"
 #define COPY_MAX 8192
 
 static const int fatal_signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
@@ -50,7 +46,9 @@ static struct {
 	struct grid shown;
 	bool any_key;			/* one was read since the last time there was none */
 	bool paste;
-	bool mouse;
+	bool mouse, clicking;		/* clicking: in the middle of one */
+	char click[24];
+	size_t nclick;
 	char leave[512];		/* what brings the terminal back, for term_emergency */
 	size_t nleave;
 	struct sigaction old[ARRAY_LEN(fatal_signals)];
@@ -191,6 +189,7 @@ set_modes(void)
 	define_key("\033[1;5D", KEY_LEFT);
 	define_key("\033[200~", K_PASTE_BEGIN);
 	define_key("\033[201~", K_PASTE_END);
+	define_key("\033[<", K_CLICK);
 }
 
 int
@@ -385,30 +384,39 @@ is_lost(void)
 	return ioctl(STDIN_FILENO, FIONREAD, &n) < 0;
 }
 
+/* Clicks come as "ESC [ < button ; column ; row M" (m: let go). Read here, for what curses knows of mice differs. */
 void
 term_mouse(bool on)
 {
-	if (!term.open || on == term.mouse)
+	if (!term.open || !term.paste || on == term.mouse)
 		return;
 	term.mouse = on;
-	mouseinterval(0);
-	mousemask(on ? BUTTON1_PRESSED | BUTTON1_CLICKED | BUTTON4_PRESSED | WHEEL_DOWN : 0, NULL);
+	fflush(stdout);
+	put_out(on ? MOUSE_ON : MOUSE_OFF);
 }
 
+/* One more character of a click; 0 while it is not whole. */
 static int
-mouse_key(struct ui_mouse *m)
+mouse_char(wint_t c, struct ui_mouse *m)
 {
-	MEVENT e;
+	int button, col, row;
+	bool up = c == 'm';
 
-	if (getmouse(&e) != OK)
-		return UI_K_OTHER;
-	*m = (struct ui_mouse){.row = e.y, .col = e.x, .what = MOUSE_CLICK};
-	if ((e.bstate & BUTTON4_PRESSED) != 0)
+	if (c < 0x80 && strchr("0123456789;", (int)c) != NULL && c != 0 && term.nclick + 1 < sizeof(term.click)) {
+		term.click[term.nclick++] = (char)c;
+		return 0;
+	}
+	term.clicking = false;
+	term.click[term.nclick] = '\0';
+	if ((c != 'M' && !up) || sscanf(term.click, "%d;%d;%d", &button, &col, &row) != 3 || up)
+		return UI_K_NOTHING;
+	*m = (struct ui_mouse){.row = row - 1, .col = col - 1, .what = MOUSE_CLICK};
+	if ((button & ~28) == 64)	/* but for the modifiers */
 		m->what = MOUSE_UP;
-	else if ((e.bstate & WHEEL_DOWN) != 0)
+	else if ((button & ~28) == 65)
 		m->what = MOUSE_DOWN;
-	else if ((e.bstate & (BUTTON1_PRESSED | BUTTON1_CLICKED)) == 0)
-		return UI_K_OTHER;
+	else if ((button & ~28) != 0)
+		return UI_K_NOTHING;
 	return UI_K_MOUSE;
 }
 
@@ -442,17 +450,26 @@ int
 term_key(bool *lost, struct ui_mouse *m)
 {
 	wint_t c;
-	int rc = get_wch(&c);
+	int rc, key = 0;
 
 	*lost = false;
+	do {
+		rc = get_wch(&c);
+		if (rc == OK && term.clicking)
+			key = mouse_char(c, m);
+		else if (rc == KEY_CODE_YES && c == K_CLICK)
+			term.clicking = true, term.nclick = 0;
+		else if (rc != ERR)
+			term.clicking = false;
+	} while (rc != ERR && term.clicking);
+	if (key != 0)
+		return term.any_key = true, key;
 	if (rc == ERR) {
 		*lost = !term.any_key && is_lost();
 		term.any_key = false;
 		return 0;
 	}
 	term.any_key = true;
-	if (rc == KEY_CODE_YES && c == KEY_MOUSE)
-		return mouse_key(m);
 	if (rc == KEY_CODE_YES)
 		return special(c);
 	if (c == '\r' || c == '\n')

@@ -119,6 +119,8 @@ class Handler(BaseHTTPRequestHandler):
             self.reply(200, CORE.calls)
         elif path == "/fake/fetches":
             self.reply(200, CORE.fetches)
+        elif path.startswith("/api/requests/"):
+            self.reply(200, {"id": 5, "headers": {"User-Agent": "test", "Authorization": "***"}})
         elif path == "/api/info":
             self.reply(200, {"model": QWEN, "kind": "mlx_lm.server", "argv": ["python3", "-m", "mlx_lm.server", "--model", "a b"],
                              "env": {"HF_TOKEN": "***", "LANG": "C"}, "listen": ["127.0.0.1:8081"], "engine_port": 51723,
@@ -229,6 +231,8 @@ class Handler(BaseHTTPRequestHandler):
             CORE.answer = d.get("answer")
         elif what == "head":
             CORE.head.update(d)
+        elif what == "rest":
+            CORE.rest.update(d)
         elif what == "drop":
             for q in CORE.viewers.values():
                 q.put((None, 0, None))

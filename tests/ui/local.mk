@@ -2,4 +2,4 @@
 if UI
 TESTS += tests/ui/dashboard.sh
 endif
-EXTRA_DIST += tests/ui/dashboard.py tests/ui/dashboard.sh tests/ui/fake_core.py tests/ui/foreground.py tests/ui/term.py
+EXTRA_DIST += tests/ui/acceptance.py tests/ui/dashboard.py tests/ui/dashboard.sh tests/ui/fake_core.py tests/ui/features.py tests/ui/foreground.py tests/ui/term.py

@@ -200,7 +200,10 @@ test_errors_of_paths(void **state)
 		{"GET", "/v1/audio/voices", 200, "proxied"}, {"GET", "/status/", 404, NULL},
 		{"GET", "/v1/models/a%2fb", 400, NULL}, {"GET", "/a/../status", 400, NULL}, {"GET", "//status", 400, NULL},
 		{"POST", "/api/viewers/1/bye", 404, NULL}, {"POST", "/api/requests/zz/cancel", 404, NULL},
-		{"POST", "/api/requests/5/cancel", 404, "No such request"}, {"GET", "/api/logs?from=x", 400, NULL},
+		{"POST", "/api/requests/5/cancel", 404, "No such request"},
+		{"GET", "/api/requests/5", 404, "No such request"}, {"GET", "/api/requests/x", 404, NULL},
+		{"GET", "/api/requests/7", 200, "{\"id\":7,\"headers\":{\"X-Plain\":\"seen\",\"Authorization\":\"***\",\"cookie\":\"***\","
+		    "\"X-Api-Key\":\"***\"}}"}, {"GET", "/api/logs?from=x", 400, NULL},
 		{"GET", "/logs?source=nobody", 400, NULL}, {"GET", "/logs/stream/zz", 404, NULL},
 		{"GET", "/logs?model=zz", 404, "Unknown model zz"}, {"GET", "/api/logs?model=zz", 404, NULL},
 		{"GET", "/api/info?model=zz", 404, NULL}, {"GET", "/api/events?since=-1", 400, NULL},

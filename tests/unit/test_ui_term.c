@@ -13,6 +13,8 @@
 
 #include "ui/ui_term.h"
 
+#define MOUSE "\033[<0;10;9M\033[<0;10;9m\033[<65;1;2M"
+
 static int master = -1;
 static int saved[2];
 static struct termios before;
@@ -176,6 +178,23 @@ test_keys(void **state)
 		assert_int_equal(term_key(&lost, &m), 0);
 		assert_false(lost);
 	}
+	term_mouse(true);
+	assert_int_equal(write(master, MOUSE, strlen(MOUSE)), strlen(MOUSE));
+	assert_int_equal(term_key(&lost, &m), UI_K_MOUSE);
+	assert_true(m.row == 8 && m.col == 9 && m.what == MOUSE_CLICK);
+	assert_int_equal(term_key(&lost, &m), UI_K_NOTHING);	/* let go */
+	assert_int_equal(term_key(&lost, &m), UI_K_MOUSE);
+	assert_true(m.row == 1 && m.col == 0 && m.what == MOUSE_DOWN);
+	assert_int_equal(term_key(&lost, &m), 0);
+	/* In pieces, and broken off. */
+	assert_int_equal(write(master, "\033[<0;3", 6), 6);
+	assert_int_equal(term_key(&lost, &m), 0);
+	assert_int_equal(write(master, ";4M\033[<0;xa", 10), 10);
+	assert_int_equal(term_key(&lost, &m), UI_K_MOUSE);
+	assert_true(m.row == 3 && m.col == 2);
+	assert_int_equal(term_key(&lost, &m), UI_K_NOTHING);
+	assert_int_equal(term_key(&lost, &m), 'a');
+	assert_int_equal(term_key(&lost, &m), 0);
 	/* A terminal that is gone is told at once. */
 	close(master);
 	master = -1;

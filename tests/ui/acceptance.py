@@ -1,0 +1,524 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
+"""The dashboard as it must behave with the whole program below it: real core, real keys, engines that misbehave.
+acceptance.py MAI [TEST...]"""
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+
+from term import Term, alive, run, until
+from foreground import children, cli, config, nothing_left, start, tidy
+
+TESTS = []
+
+
+def test(fn):
+    TESTS.append(fn)
+    return fn
+
+
+def up(t, cols=80, rows=24, shell=None, args="", more="", **kw):
+    """mai on one model `one`, whose command is a line of sh that ends in the pretend engine."""
+    config(t, more=more, **kw)
+    if shell is not None:
+        engine = os.path.abspath("tests/fake/fake_engine")
+        with open(t.dir + "/script", "w", encoding="utf-8") as f:
+            f.write("%s\nexec %s --port $1 --model one --ready-after 100\n" % (shell, engine))
+        with open(t.dir + "/mai.yaml", encoding="utf-8") as f:
+            head = f.read().split("models:")[0]
+        with open(t.dir + "/mai.yaml", "w", encoding="utf-8") as f:
+            f.write(head + "models:\n  one:\n    cmd: sh %s/script ${PORT}\n    checkEndpoint: /health\n" % t.dir)
+    t.up(cols, rows, "mai -c %s/mai.yaml %s" % (t.dir, args))
+
+
+def port(t):
+    with open(t.dir + "/mai.yaml", encoding="utf-8") as f:
+        return int(re.search(r"listen: 127.0.0.1:(\d+)", f.read()).group(1))
+
+
+def core_pid(t):
+    with open(t.dir + "/mai/default.pid", encoding="ascii") as f:
+        return int(f.read())
+
+
+def rss(pid):
+    with open("/proc/%d/status" % pid, encoding="ascii") as f:
+        return int(re.search(r"VmRSS:\s+(\d+)", f.read()).group(1)) * 1024
+
+
+def ticks(pid):
+    with open("/proc/%d/stat" % pid, encoding="ascii") as f:
+        s = f.read().rsplit(")", 1)[1].split()
+    return int(s[11]) + int(s[12])
+
+
+class Stream(threading.Thread):
+    """A streamed answer that is being read: cut or whole in the end."""
+
+    def __init__(self, t, fake):
+        super().__init__(daemon=True)
+        self.request = urllib.request.Request(
+            "http://127.0.0.1:%d/v1/chat/completions" % port(t),
+            headers={"Content-Type": "application/json", "X-Fake": fake, "Authorization": "Bearer canary"},
+            data=json.dumps({"model": "one", "stream": True, "messages": [{"role": "user", "content": "hi"}]}).encode())
+        self.got = b""
+        self.start()
+
+    def run(self):
+        try:
+            with urllib.request.urlopen(self.request, timeout=60) as r:
+                while True:
+                    part = r.read1(4096)
+                    if not part:
+                        break
+                    self.got += part
+        except OSError:
+            pass
+        except Exception as e:
+            self.got += repr(e).encode()
+
+    @property
+    def whole(self):
+        return not self.is_alive() and b"[DONE]" in self.got
+
+
+class Probe(threading.Thread):
+    """Asks the core all the time; the slowest answers are kept."""
+
+    def __init__(self, t):
+        super().__init__(daemon=True)
+        self.url = "http://127.0.0.1:%d/health" % port(t)
+        self.took, self.on = [], True
+        self.start()
+
+    def run(self):
+        while self.on:
+            begin = time.monotonic()
+            with urllib.request.urlopen(self.url, timeout=10) as r:
+                assert r.status == 200
+            self.took.append(time.monotonic() - begin)
+            time.sleep(0.01)
+
+    def p99(self):
+        self.on = False
+        self.join()
+        return sorted(self.took)[len(self.took) * 99 // 100]
+
+
+SLOW = float(os.environ.get("MAI_TEST_SLOW", "1"))
+
+
+@test
+def first_frame(t):
+    begin = time.monotonic()
+    up(t)
+    t.see("STARTING|RUNNING|CONNECTING", 2000 * SLOW)
+    print("first frame after %d ms" % ((time.monotonic() - begin) * 1000))
+    t.see("STARTING|RUNNING", 2000 * SLOW)
+
+
+@test
+def sizes_and_back(t):
+    up(t)
+    t.see("RUNNING  one", 10000)
+    for cols, rows in ((120, 36), (60, 16), (40, 12), (30, 6), (20, 3), (1, 1), (80, 24)):
+        t.size(cols, rows)
+        until(lambda: t.grab().count("\n") == rows, 2000, "size")
+        if (cols, rows) == (40, 12):
+            t.see(r"\A● RUNNING one")
+        assert t.pid() != 0
+    t.see(r"^ ● RUNNING  one +up ")
+    t.see(r"\? Help  q Quit$")
+
+
+@test
+def idle_costs_nothing(t):
+    """Ten seconds in which nothing happens: few bytes to the terminal, hardly any work."""
+    up(t)
+    t.see("RUNNING  one", 10000)
+    t.gone("done in", 10000)
+    pid = t.pid()
+
+    def written():
+        with open("/proc/%d/io" % pid, encoding="ascii") as f:
+            return int(re.search(r"wchar: (\d+)", f.read()).group(1))
+    a, w = ticks(pid), written()
+    time.sleep(10)
+    cpu, out = (ticks(pid) - a) * 10, written() - w
+    print("%d bytes, %d ms" % (out, cpu))
+    assert out <= 800, out
+    assert cpu <= 50 * SLOW, cpu
+
+
+@test
+def long_line(t):
+    """50 MiB without a newline: bounded memory, and it is said that something is missing."""
+    up(t, shell="echo before; sleep 1; head -c 150000 /dev/zero | tr '\\000' y; echo; sleep 1; "
+       "head -c 52428800 /dev/zero | tr '\\000' x; echo; echo behind it")
+    t.see("c  before", 10000)
+    pids = (core_pid(t), t.pid())
+    before = [rss(p) for p in pids]
+    t.see("c  behind it", 20000 * SLOW)
+    t.see("RUNNING  one", 20000 * SLOW)
+    grown = [rss(p) - b for p, b in zip(pids, before)]
+    print("grown by %s" % grown)
+    assert max(grown) < (24 << 20) * SLOW, grown
+    lines = cli(t, "logs", "-n", "5000", "--source", "child", "one").stdout.split("\n")
+    cut = [x for x in lines if x.startswith("yyyy")]
+    assert len(cut) == 1 and len(cut[0]) <= 65536 + 3 and cut[0].endswith("y..."), [(len(x), x[-9:]) for x in cut]
+    assert any(re.search(r"lines dropped|^x+\.\.\.$", x) for x in lines), [x[:80] for x in lines]
+    t.keys("1")
+    t.see(r"c  y{20,}…")
+
+
+@test
+def progress_bar(t):
+    """A thousand redraws of one line are one line, its last state."""
+    up(t, shell="i=0; while [ $i -lt 1000 ]; do i=$((i + 1)); printf '\\rloading %s/1000 %s%%' $i $((i / 10)); done; echo; echo done loading")
+    t.see("done loading", 10000)
+    rows = [r for r in t.grab().split("\n") if re.search(r"c  loading ", r)]
+    assert len(rows) == 1 and "1000/1000 100%" in rows[0], rows
+    r = cli(t, "logs", "--source", "child", "one")
+    assert len(re.findall("loading 1000/1000", r.stdout)) == 1 and "loading 5/1000" not in r.stdout, r.stdout
+
+
+@test
+def hostile_output(t):
+    up(t, shell=r"""printf 'a\rEVIL\n'; printf 'x\342\200\256y\342\200\213z\n'; printf '\033]0;gotcha\007t\033[31mred\033[5;5Hcell\n'
+printf '\233\061m8bit \177 \001\n'; echo last""")
+    t.see("c  last", 10000)
+    t.see(r"^\d\d:\d\d:\d\d c  EVIL")
+    t.see(r"x<202e>y<200b>z")
+    t.see(r"tredcell")
+    assert "\u202e" not in t.grab() and "gotcha" not in t.tmux("display", "-p", "#{pane_title}")
+    for row in t.grab().split("\n")[7:21]:
+        assert row == "" or re.match(r"\d\d:\d\d:\d\d[ >][cma][ EW] ", row), row
+
+
+@test
+def wide_text(t):
+    up(t, shell="i=0; while [ $i -lt 60 ]; do printf '日本語'; i=$((i + 1)); done; echo; echo after")
+    t.see("c  after", 10000)
+    for cols in (80, 79, 41):
+        t.size(cols, 24)
+        until(lambda: re.search(r"after", t.grab()) and re.search("Quit$", t.grab(), re.M), 3000, t.grab)
+        time.sleep(0.2)
+        rows = t.grab().split("\n")
+        at = [i for i, r in enumerate(rows) if "日本" in r]
+        assert len(at) == 1, rows
+        nxt = rows[at[0] + 1]
+        assert re.match(r"\d\d:\d\d:\d\d[ >]c|c.\d\d:\d\d", nxt), nxt
+        assert rows[23].rstrip().endswith("q Quit"), rows[23]
+
+
+@test
+def swap_says_what_it_does(t):
+    up(t, one="--ready-after 200", two="--ready-after 600")
+    t.see("RUNNING  one", 10000)
+    s = Stream(t, "sse=40, gap=50")
+    t.see("in flight 1")
+    t.keys("m")
+    t.see("Swap model")
+    t.type("two")
+    t.see("1 of 2 shown")
+    time.sleep(0.2)
+    t.keys("Enter")
+    t.see(r"SWAPPING one -> two", 2000)
+    t.see(r"\[1 drain 1 req")
+    t.see(r"\[3 start", 8000)
+    t.see(r"RUNNING  two", 8000)
+    t.see("swapped in")
+    s.join(5)
+    assert s.whole, s.got[-100:]
+
+
+@test
+def swap_cancelled(t):
+    up(t, one="--ready-after 200")
+    t.see("RUNNING  one", 10000)
+    s = Stream(t, "sse=200, gap=50")
+    t.see("in flight 1")
+    t.keys("m")
+    t.see("Swap model")
+    t.type("two")
+    time.sleep(0.3)
+    t.keys("Enter")
+    t.see(r"\[1 drain 1 req")
+    t.keys("x")
+    t.see("RUNNING  one|STOPP", 5000)
+    t.gone("SWAPPING")
+    assert cli(t, "cancel", "1").returncode == 0
+    s.join(5)
+
+
+@test
+def stop_is_asked_for(t):
+    up(t)
+    t.see("RUNNING  one", 10000)
+    t.keys("x")
+    t.see("Stop model")
+    time.sleep(0.2)
+    t.keys("Enter")
+    t.gone("Stop model")
+    assert "ready" in cli(t, "status").stdout
+    t.type("xy")                        # in one write: too soon to be an answer
+    t.see("Stop model")
+    time.sleep(0.4)
+    assert "ready" in cli(t, "status").stdout
+    t.keys("y")
+    t.see("STOPPED  one", 8000)
+    t.see("next request starts it")
+    t.keys("s")
+    t.see("RUNNING  one", 8000)
+
+
+@test
+def crash_and_retry_now(t):
+    up(t, more="backoff: 30\n")
+    t.see("RUNNING  one", 10000)
+    os.kill(int(re.search(r"pid (\d+)", t.grab()).group(1)), signal.SIGKILL)
+    t.see("BACKOFF", 1000)
+    t.see(r"retry in [0-9.ms]+s? ", 1000)
+    t.keys("r")
+    t.see("STARTING", 1000)
+    t.see("RUNNING  one", 10000)
+    t.keys("1")
+    t.see(r"c  --- run 1, SIGKILL.* ---")
+    t.see("restarts 0/3")       # a start by hand begins anew
+
+
+@test
+def gives_up_and_is_told_again(t):
+    up(t, shell="echo RuntimeError: no metal here >&2; sleep 0.1; exit 1", more="backoff: 0.1\n")
+    t.see("FAILED", 20000)
+    t.see("gave up after 3/3 attempts", 3000)
+    t.see("cause: RuntimeError: no metal here", 10000)
+    t.see("PAUSED at error")
+    t.see(r">cE RuntimeError: no metal here")
+    assert cli(t, "logs", "--source", "child", "one").stdout.count("no metal here") == 4
+    t.keys("y")
+    t.see("sent 27 bytes")
+    t.keys("r")
+    t.see(r"BACKOFF[\s\S]*attempt 1/3", 8000)
+
+
+@test
+def cancel_the_selected_one(t):
+    up(t, one="--ready-after 200")
+    t.see("RUNNING  one", 10000)
+    s = []
+    for gap in (40, 100, 100):
+        s.append(Stream(t, "sse=%d, gap=%d" % (30 if gap == 40 else 300, gap)))
+        t.see("Requests %d" % len(s), 4000)
+    t.keys("Tab", "j")
+    t.see(r"^> +2 127")
+    t.see("Requests 2", 8000)           # the first one ends by itself
+    t.see(r"^> +2 127")
+    t.keys("Enter")
+    t.see(r"Host: 127")
+    t.keys("G")
+    t.see(r"Authorization: \*\*\*")
+    assert "canary" not in t.grab()
+    t.keys("Escape", "K")
+    t.see("Cancel request 2 of 127")
+    time.sleep(0.25)
+    t.keys("y")
+    t.see("Requests 1", 4000)
+    s[1].join(5)
+    assert s[0].whole and not s[1].whole and s[2].is_alive()
+    t.see(r"^> +3 127")
+    assert cli(t, "cancel", "3").returncode == 0
+
+
+@test
+def filter_then_follow(t):
+    up(t, one="--flood 50")
+    t.see("RUNNING  one", 10000)
+    t.keys("k", "k")
+    t.see("PAUSED")
+    top = t.row(7)
+    t.see(r"PAUSED \+\d+ new", 5000)
+    assert t.row(7) == top
+    t.keys("G")
+    t.see("FOLLOW")
+    t.keys("&")
+    t.type("!flood")
+    t.keys("Enter")
+    t.see(r"filter !flood \(\d[\d,]* hidden\)")
+    t.see("starting -> ready")
+
+
+@test
+def suspended_and_serving(t):
+    config(t)
+    t.shell(80, 24)
+    t.type("%s -c %s/mai.yaml" % (t.mai, t.dir))
+    t.keys("Enter")
+    t.see("RUNNING  one", 10000)
+    probe = Probe(t)
+    t.keys("C-z")
+    t.gone("RUNNING  one")
+    time.sleep(1)
+    assert len(probe.took) > 10
+    t.type("fg")
+    t.keys("Enter")
+    t.see("RUNNING  one")
+    t.see(r"\? Help  q Quit")
+    print("p99 %.1f ms" % (probe.p99() * 1000))
+
+
+@test
+def stopped_terminal(t):
+    """A terminal that does not read during a flood: everybody else goes on, and one frame catches up."""
+    up(t, one="--flood 20000")
+    t.see("RUNNING  one", 10000)
+    server = int(t.tmux("display", "-p", "#{pid}"))
+    probe = Probe(t)
+    os.kill(server, signal.SIGSTOP)
+    try:
+        time.sleep(3)
+    finally:
+        os.kill(server, signal.SIGCONT)
+    p99 = probe.p99()
+    print("p99 %.1f ms of %d" % (p99 * 1000, len(probe.took)))
+    assert p99 < 0.5 * SLOW, p99
+    before = t.grab()
+    until(lambda: t.grab() != before, 5000, "the view does not catch up")
+
+
+@test
+def terminal_gone(t):
+    """Attached: the viewer goes, the core stays and nobody spins. Foreground: the engine is drained and gone."""
+    up(t)
+    t.see("RUNNING  one", 10000)
+    other = Term(t.mai)
+    try:
+        other.env["XDG_RUNTIME_DIR"] = t.dir
+        other.up(80, 24, "mai attach")
+        other.see("attached")
+        other.see("RUNNING  one")
+        pid = other.pid()
+        other.tmux("kill-pane", "-t", "t", check=False)
+        until(lambda: not alive(pid), 3000, "the view outlives its terminal")
+    finally:
+        other.close()
+    assert "ready" in cli(t, "status").stdout
+    pids = children(t)
+    a = {p: ticks(p) for p in pids}
+    time.sleep(1)
+    for p in pids:
+        assert ticks(p) - a[p] <= 10 * SLOW, (p, ticks(p) - a[p])
+    t.tmux("kill-pane", "-t", "t", check=False)
+    nothing_left(t)
+
+
+@test
+def two_viewers(t):
+    up(t)
+    t.see("RUNNING  one", 10000)
+    other = Term(t.mai)
+    try:
+        other.env["XDG_RUNTIME_DIR"] = t.dir
+        other.up(100, 30, "mai attach")
+        other.see("RUNNING  one")
+        t.gone("^ mai: start one: done", 6000)
+        t.keys("r")
+        other.see(r"^ \S+.*: restart one", 3000)
+        t.see("restarted in", 8000)
+        other.keys("2")
+        other.see("restart one, asked for by ", 3000)
+        other.keys("q")
+        assert other.ended() == 0
+        other.sane()
+    finally:
+        other.close()
+    t.see("RUNNING  one")
+
+
+@test
+def copy_reaches_the_terminal(t):
+    config(t)
+    t.up(80, 24, "mai -c %s/mai.yaml" % t.dir, env={"TERM": "tmux-256color"})
+    t.tmux("set", "-s", "set-clipboard", "on")
+    t.see("RUNNING  one", 10000)
+    t.see("starting -> ready")
+    t.keys("k")
+    t.see(r"^\d\d:\d\d:\d\d>")
+    line = re.search(r"^\d\d:\d\d:\d\d>m. (.*)$", t.grab(), re.M).group(1)
+    t.keys("y")
+    t.see("to the terminal's clipboard")
+    until(lambda: t.tmux("show-buffer", check=False) == line, 2000, lambda: t.tmux("show-buffer", check=False) + "|" + line)
+
+
+@test
+def killed_mid_screen(t):
+    """kill -TERM and kill -SEGV of an attached viewer: modes, cursor and main screen are as before."""
+    up(t)
+    t.see("RUNNING  one", 10000)
+    for sig in (signal.SIGTERM, signal.SIGSEGV):
+        other = Term(t.mai)
+        try:
+            other.env["XDG_RUNTIME_DIR"] = t.dir
+            other.up(80, 24, "mai attach")
+            other.see("RUNNING  one")
+            other.keys("M", "m")
+            other.see("Swap model")
+            os.kill(other.pid(), sig)
+            other.ended()
+            other.sane()
+            assert other.tmux("display", "-p", "-t", "t", "#{mouse_any_flag}").strip() == "0"
+        finally:
+            other.close()
+    assert "ready" in cli(t, "status").stdout
+
+
+@test
+def plain_without_a_terminal(t):
+    up(t)
+    t.see("RUNNING  one", 10000)
+    for env in ({"TERM": "dumb"}, {"TERM": ""}, {"TERM": "xterm"}):
+        p = subprocess.Popen([t.mai, "attach"], env=dict(t.env, **env), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+        got = b""
+        os.set_blocking(p.stdout.fileno(), False)
+        end = time.monotonic() + 5
+        while b"one ready" not in got and time.monotonic() < end:
+            got += p.stdout.read() or b""
+            time.sleep(0.02)
+        p.send_signal(signal.SIGINT)
+        assert p.wait(5) == 0 and b"one ready" in got and b"\x1b" not in got, got
+        p.stdout.close()
+
+
+@test
+def flood_is_a_screenful(t):
+    """100,000 lines a second cost at most ten frames a second, and keys answer at once."""
+    up(t, one="--flood 100000")
+    t.see("RUNNING  one", 10000)
+    t.see("flood", 5000)
+    time.sleep(1)
+    pid = t.pid()
+
+    def written():
+        with open("/proc/%d/io" % pid, encoding="ascii") as f:
+            return int(re.search(r"wchar: (\d+)", f.read()).group(1))
+    w = written()
+    time.sleep(3)
+    out = written() - w
+    print("%d bytes in 3 s" % out)
+    assert out < 30 * 80 * 24 * 4, out
+    t.keys("f")
+    t.see("PAUSED", 1500 * SLOW)
+    t.keys("m")
+    t.see("Swap model", 1500 * SLOW)
+    t.keys("Escape", "2")
+    t.see("starting -> ready")          # what mai says is not pushed out
+
+
+if __name__ == "__main__":
+    sys.exit(run([tidy(x) for x in TESTS]))
