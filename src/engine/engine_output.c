@@ -110,8 +110,9 @@ take_line(struct engine *e, const char *p, size_t n, bool cut)
 	char level;
 
 	strbuf_clear(c);
-	text_clean(c, p, n, LINE_MAX_BYTES);
-	if (cut)
+	/* With the mark of the cut it must fit into the ring. */
+	text_clean(c, p, n, LINE_MAX_BYTES - 3);
+	if (cut && (c->len < 3 || strcmp(c->p + c->len - 3, "...") != 0))
 		strbuf_puts(c, "...");
 	/* Our own probes' lines are neither news nor life. */
 	if (c->len > 0 && policy_match(l->noise, strbuf_str(c)) >= 0)

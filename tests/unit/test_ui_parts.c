@@ -353,7 +353,7 @@ test_errors(void **state)
 	assert_error('e', 10);
 	assert_error('e', 1);	/* around the end */
 	assert_error('E', 10);
-	assert_row(f, 9, "12:00:35>cE item 95");
+	assert_row(f, 17, "12:00:35>cE item 95");
 	ui_log_set_mask(&f->s.log, 1u << SOURCE_MAI);
 	fix_key(f, 'e');
 	assert_streq(f->s.msg.text, "no error in the log");
