@@ -60,3 +60,13 @@ FUZZ_TARGETS += tests/fuzz/fuzz_proxy_filter
 tests_fuzz_fuzz_proxy_filter_SOURCES = tests/fuzz/fuzz_proxy_filter.c tests/fuzz/fuzz.h $(FUZZ_MAIN)
 tests_fuzz_fuzz_proxy_filter_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_proxy_filter_LDADD = libproxy.a $(RANK0)
+
+FUZZ_TARGETS += tests/fuzz/fuzz_text_clean
+tests_fuzz_fuzz_text_clean_SOURCES = tests/fuzz/fuzz_text_clean.c tests/fuzz/fuzz.h $(FUZZ_MAIN)
+tests_fuzz_fuzz_text_clean_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_text_clean_LDADD = $(RANK0)
+
+FUZZ_TARGETS += tests/fuzz/fuzz_view
+tests_fuzz_fuzz_view_SOURCES = tests/fuzz/fuzz_view.c tests/fuzz/fuzz.h $(FUZZ_MAIN)
+tests_fuzz_fuzz_view_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_view_LDADD = libview.a libbus.a $(RANK0)
