@@ -2,6 +2,8 @@
  * What keys do on each screen: which intents come out, which popups open, and that nothing happens by accident. */
 #include "ui_fixture.h"
 
+#include "base/text.h"
+
 static struct fix fx;
 static struct fix *const f = &fx;
 
@@ -296,6 +298,245 @@ test_failure(void **state)
 	assert_true(f->s.log.follow);
 }
 
+static void
+type(const char *text)
+{
+	for (; *text != '\0'; text++)
+		fix_key(f, *text);
+}
+
+/* What a command does is what its key does, with the same question; what it takes is chosen behind it. */
+static void
+test_palette(void **state)
+{
+	(void)state;
+	fix_key(f, ':');
+	type("stop");
+	fix_compose(f, 80, 24);
+	assert_intent(UI_K_ENTER, UI_NONE, NULL);	/* not armed */
+	assert_int_equal(f->s.popup.kind, POPUP_PALETTE);
+	later(UI_ARM_MS);
+	assert_intent(UI_K_ENTER, UI_NONE, NULL);
+	assert_int_equal(f->s.popup.kind, POPUP_STOP);
+	fix_key(f, UI_K_ESC);
+	fix_key(f, ':');
+	type("swap");
+	later(UI_ARM_MS);
+	fix_key(f, UI_K_ENTER);		/* it takes a name */
+	assert_streq(f->s.popup.edit.text, "swap ");
+	type("gem");
+	assert_intent(UI_K_ENTER, UI_SWAP, GEMMA);
+	fix_key(f, ':');
+	type("set time ago");
+	later(UI_ARM_MS);
+	fix_key(f, UI_K_ENTER);
+	assert_int_equal(f->s.log.stamp, UI_STAMP_AGO);
+	fix_key(f, ':');
+	type("save /tmp/x y");
+	later(UI_ARM_MS);
+	assert_intent(UI_K_ENTER, UI_SAVE, NULL);
+	assert_streq(f->intent.path, "/tmp/x y");
+	fix_key(f, ':');
+	type("nonsense");
+	later(UI_ARM_MS);
+	assert_intent(UI_K_ENTER, UI_NONE, NULL);
+	assert_int_equal(f->s.popup.kind, POPUP_PALETTE);
+	/* A watcher is not offered what acts. */
+	fix_key(f, UI_K_ESC);
+	f->s.read_only = true;
+	fix_key(f, ':');
+	type("swap gem");
+	later(UI_ARM_MS);
+	assert_intent(UI_K_ENTER, UI_NONE, NULL);
+}
+
+/* Each command of the list can be run by its name, and none crashes or acts unasked. */
+static void
+test_every_command(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ui_nbindings; i++) {
+		const char *c = ui_bindings[i].command;
+		char name[64];
+
+		if (c == NULL || strcspn(c, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != strlen(c))
+			continue;
+		snprintf(name, sizeof(name), "%s", c);
+		fix_key(f, ':');
+		type(name);
+		later(UI_ARM_MS);
+		fix_key(f, UI_K_ENTER);
+		assert_int_not_equal(f->s.popup.kind, POPUP_PALETTE);
+		assert_true(f->intent.kind != UI_STOP && f->intent.kind != UI_FORCE_RESTART && f->intent.kind != UI_QUIT_STOP &&
+		    f->intent.kind != UI_CANCEL && f->intent.kind != UI_SWAP);
+		fix_compose(f, 80, 24);
+		for (int k = 0; k < 3; k++)
+			fix_key(f, UI_K_ESC);
+		fix_compose(f, 80, 24);
+	}
+}
+
+static void
+click(int row, int col, enum ui_mouse_what what)
+{
+	f->s.clicked = (struct ui_mouse){row, col, what};
+	fix_key(f, UI_K_MOUSE);
+}
+
+static void
+test_mouse(void **state)
+{
+	char row[512];
+
+	(void)state;
+	fix_request(f, 7, "c:1", QWEN, REQ_GENERATING, 1, -1, -1, -1);
+	fix_request(f, 8, "c:2", QWEN, REQ_GENERATING, 1, -1, -1, -1);
+	for (int i = 0; i < 40; i++)
+		fix_line(f, 12, 0, i, "c ", "item");
+	fix_compose(f, 80, 24);
+	click(8, 10, MOUSE_CLICK);
+	assert_int_equal(f->s.focus, FOCUS_REQUESTS);
+	assert_int_equal(f->s.requests.key, 8);
+	click(15, 10, MOUSE_UP);
+	assert_false(f->s.log.follow);
+	assert_int_equal(f->s.focus, FOCUS_REQUESTS);	/* the wheel takes no focus */
+	fix_compose(f, 80, 24);
+	click(15, 10, MOUSE_CLICK);
+	assert_int_equal(f->s.focus, FOCUS_LOG);
+	fix_compose(f, 80, 24);
+	grid_row_text(&f->g, 15, row, sizeof(row));
+	assert_int_equal(row[8], '>');
+	grid_row_text(&f->g, 23, row, sizeof(row));
+	click(23, (int)(strstr(row, "x Stop") - row) + 3, MOUSE_CLICK);
+	assert_int_equal(f->s.popup.kind, POPUP_STOP);
+	/* What lies below a popup takes no clicks. */
+	fix_compose(f, 80, 24);
+	click(23, 2, MOUSE_CLICK);
+	assert_int_equal(f->s.popup.kind, POPUP_STOP);
+	for (int r = 0; r < 24; r++) {
+		const char *at;
+
+		grid_row_text(&f->g, r, row, sizeof(row));
+		at = strstr(row, "y  Stop");
+		if (at == NULL)
+			continue;
+		*(char *)(uintptr_t)at = '\0';
+		click(r, text_width(row), MOUSE_CLICK);
+		assert_int_equal(f->intent.kind, UI_NONE);	/* a click is an answer, too: not armed */
+		later(UI_ARM_MS);
+		click(r, text_width(row), MOUSE_CLICK);
+		assert_int_equal(f->intent.kind, UI_STOP);
+		break;
+	}
+	fix_compose(f, 80, 24);
+	fix_key(f, 'm');
+	fix_compose(f, 80, 24);
+	later(UI_ARM_MS);
+	click(12, 20, MOUSE_CLICK);
+	fix_compose(f, 80, 24);
+	click(12, 20, MOUSE_CLICK);
+	assert_true(f->intent.kind == UI_SWAP || f->s.popup.kind == POPUP_NONE);
+}
+
+/* With several loaded models the chosen one is what keys act on; alone, the current one. */
+static void
+test_several_models(void **state)
+{
+	(void)state;
+	f->v.engines[1].state = ENGINE_READY;
+	f->v.engines[1].since = NOW;
+	fix_compose(f, 80, 24);
+	assert_int_equal(f->s.lay.models, 2);
+	assert_intent('r', UI_RESTART, QWEN);
+	fix_key(f, '\t');
+	assert_int_equal(f->s.focus, FOCUS_MODELS);
+	fix_key(f, 'j');
+	fix_compose(f, 80, 24);
+	assert_intent('r', UI_RESTART, GEMMA);
+	assert_streq(f->s.log.model, GEMMA);
+	f->v.engines[1].state = ENGINE_BACKOFF;
+	fix_compose(f, 80, 24);
+	assert_int_equal(f->s.screen, SCREEN_BACKOFF);
+	assert_intent('x', UI_STOP, GEMMA);
+	fix_key(f, UI_K_ESC);
+	fix_compose(f, 80, 24);
+	assert_intent('r', UI_RESTART, QWEN);
+	assert_streq(f->s.log.model, "");
+	fix_key(f, 'j');
+	f->v.engines[1].state = ENGINE_STOPPED;
+	fix_compose(f, 80, 24);
+	assert_int_equal(f->s.lay.models, 0);
+	assert_int_equal(f->s.focus, FOCUS_LOG);
+	assert_intent('r', UI_RESTART, QWEN);
+	/* A swap is one thing, though two models are in it. */
+	f->v.engines[0].state = ENGINE_DRAINING;
+	f->v.engines[1].state = ENGINE_STARTING;
+	f->v.swap_from = xstrdup(QWEN);
+	f->v.swap_to = xstrdup(GEMMA);
+	fix_compose(f, 80, 24);
+	assert_int_equal(f->s.lay.models, 0);
+	assert_int_equal(f->s.screen, SCREEN_SWAPPING);
+}
+
+static void
+test_boxes(void **state)
+{
+	(void)state;
+	assert_intent('i', UI_INFO, QWEN);
+	assert_int_equal(f->s.popup.kind, POPUP_INFO);
+	fix_key(f, 'i');
+	assert_int_equal(f->s.popup.kind, POPUP_NONE);
+	fix_request(f, 7, "c:1", QWEN, REQ_GENERATING, 1, -1, -1, -1);
+	fix_compose(f, 80, 24);
+	assert_intent(UI_K_ENTER, UI_NONE, NULL);	/* in the log: a mark */
+	assert_int_equal(f->s.popup.kind, POPUP_NONE);
+	fix_key(f, '\t');
+	fix_compose(f, 80, 24);
+	assert_intent(UI_K_ENTER, UI_DETAILS, NULL);
+	assert_int_equal(f->intent.id, 7);
+	fix_compose(f, 80, 24);
+	fix_key(f, 'K');
+	assert_int_equal(f->s.popup.kind, POPUP_CANCEL);
+	later(UI_ARM_MS);
+	assert_intent('Y', UI_NONE, NULL);	/* only y is yes */
+	assert_int_equal(f->s.popup.kind, POPUP_CANCEL);
+	assert_intent('y', UI_CANCEL, NULL);
+}
+
+static void
+test_panes(void **state)
+{
+	(void)state;
+	for (uint64_t i = 1; i < 9; i++)
+		fix_request(f, i, "c:1", QWEN, REQ_GENERATING, 10 - (double)i, -1, (int64_t)i * 10, 100 - (double)i);
+	fix_compose(f, 80, 24);
+	assert_int_equal(f->s.lay.req_rows, 5);
+	fix_key(f, '-');	/* the log has the focus */
+	fix_compose(f, 80, 24);
+	assert_int_equal(f->s.lay.req_rows, 6);
+	fix_key(f, UI_K_BACKTAB);
+	assert_int_equal(f->s.focus, FOCUS_REQUESTS);
+	for (int i = 0; i < 100; i++)
+		fix_key(f, '+');
+	fix_compose(f, 80, 24);
+	assert_true(f->s.lay.req_rows == 9 && f->s.lay.log_rows >= 3);
+	fix_key(f, 'o');
+	fix_compose(f, 80, 24);
+	assert_row(f, 7, "     8 c:1              chat     2.0s     -    80  92.0  gen");
+	fix_key(f, 'o');
+	fix_compose(f, 80, 24);
+	assert_row(f, 7, ">    1 c:1              chat     9.0s     -    10  99.0  gen");
+	fix_key(f, 'z');
+	fix_compose(f, 80, 24);
+	assert_true(f->s.lay.req_rows > 15 && f->s.lay.log_rows == 0);
+	fix_key(f, '\t');
+	fix_compose(f, 80, 24);
+	assert_true(f->s.lay.req_rows == 0 && f->s.lay.log_rows > 15);
+	fix_key(f, 'z');
+	fix_compose(f, 80, 24);
+	assert_true(f->s.lay.req_rows > 0 && f->s.lay.log_rows > 0);
+}
+
 int
 main(void)
 {
@@ -313,6 +554,12 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_cancel, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_messages_end, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_failure, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_palette, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_every_command, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_mouse, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_several_models, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_boxes, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_panes, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -288,6 +288,132 @@ test_log(void **state)
 	assert_null(l);
 }
 
+static void
+put(struct view_log *l, uint64_t seq, enum log_source source, const char *model, const char *text)
+{
+	view_log_put(l, seq, seq, source, ' ', model, text, strlen(text));
+}
+
+/* A flood of one source leaves the lines of the others. */
+static void
+test_log_shares(void **state)
+{
+	struct view_log *l = view_log_new(64 * 1024);
+	size_t alive = 0, told = 0, bytes = 0;
+
+	(void)state;
+	put(l, 1, SOURCE_MAI, NULL, "told once");
+	put(l, 2, SOURCE_ACCESS, "a", "asked once");
+	for (uint64_t i = 3; i < 20000; i++)
+		put(l, i, SOURCE_CHILD, "a", "a flood of lines of which none is worth much");
+	for (size_t i = 0; i < view_log_count(l); i++) {
+		const struct view_line *x = view_log_at(l, i);
+
+		alive += !x->dead;
+		told += !x->dead && x->source != SOURCE_CHILD;
+		bytes += x->dead ? 0 : x->len;
+		assert_int_equal(view_log_find(l, x->key), i);
+	}
+	assert_int_equal(told, 2);
+	assert_true(alive > 300 && bytes < 64 * 1024);
+	assert_true(view_log_count(l) < 4 * alive);	/* holes are closed */
+	assert_int_equal(view_log_first(l), 1);
+	assert_true(view_log_full(l));
+	assert_streq(view_log_model(l, view_log_at(l, view_log_count(l) - 1)->model), "a");
+	assert_int_equal(view_log_model_find(l, "b"), 0);
+	assert_streq(view_log_model(l, 0), "");
+	view_log_free(&l);
+}
+
+static void
+test_log_older(void **state)
+{
+	static const char page[] = "{\"first\":1,\"next\":12,\"dropped\":0,\"lines\":[[7,1,\"child\",\" \",\"seven\",\"m\"],"
+	    "[9,1,\"mai\",\"W\",\"nine\",\"\"],[10,1,\"child\",\" \",\"ten\"],[11,1,\"child\",\" \",\"eleven\"]]}";
+	static const char far[] = "{\"first\":1,\"next\":5,\"dropped\":0,\"lines\":[[4,1,\"child\",\" \",\"four\"]]}";
+	struct view_log *l = view_log_new(4096);
+	bool gap;
+
+	(void)state;
+	view_log_note(l, 5, SOURCE_MAI, ' ', "before everything");
+	put(l, 10, SOURCE_CHILD, NULL, "ten");
+	put(l, 12, SOURCE_CHILD, NULL, "twelve");
+	assert_int_equal(view_log_apply_older(l, far, strlen(far), &gap, NULL), 0);
+	assert_true(gap);
+	assert_int_equal(view_log_apply_older(l, page, strlen(page), &gap, NULL), 2);
+	assert_false(gap);
+	assert_int_equal(view_log_count(l), 5);
+	assert_int_equal(view_log_first(l), 7);
+	assert_streq(view_log_at(l, 0)->text, "seven");
+	assert_streq(view_log_at(l, 2)->text, "before everything");
+	assert_streq(view_log_at(l, 3)->text, "ten");
+	for (size_t i = 1; i < 5; i++)
+		assert_true(view_log_at(l, i)->key > view_log_at(l, i - 1)->key);
+	assert_int_equal(view_log_apply_older(l, "{}", 2, &gap, NULL), -1);
+	assert_false(view_log_full(l));
+	for (uint64_t i = 13; i < 200; i++)
+		put(l, i, SOURCE_CHILD, NULL, "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx");
+	assert_true(view_log_full(l));
+	view_log_free(&l);
+}
+
+static void
+test_log_notes(void **state)
+{
+	struct view_log *l = view_log_new(1 << 20);
+	size_t notes = 0;
+	char t[32];
+
+	(void)state;
+	put(l, 1, SOURCE_CHILD, NULL, "one");
+	view_log_note(l, 5, SOURCE_MAI, 'M', "mark");
+	put(l, 2, SOURCE_CHILD, NULL, "two");
+	assert_int_equal(view_log_count(l), 3);
+	assert_true(view_log_at(l, 1)->note && view_log_at(l, 1)->seq == 1);
+	for (int i = 0; i < 1000; i++) {
+		snprintf(t, sizeof(t), "note %d", i);
+		view_log_note(l, 5, SOURCE_MAI, ' ', t);
+	}
+	for (size_t i = 0; i < view_log_count(l); i++)
+		notes += !view_log_at(l, i)->dead && view_log_at(l, i)->note;
+	assert_int_equal(notes, 200);
+	assert_streq(view_log_at(l, view_log_count(l) - 1)->text, "note 999");
+	assert_int_equal(view_log_generation(l), 0);
+	view_log_restart(l);
+	assert_int_equal(view_log_generation(l), 1);
+	assert_int_equal(view_log_count(l), 200);
+	assert_int_equal(view_log_first(l), 0);
+	put(l, 1, SOURCE_CHILD, NULL, "of another core");
+	assert_streq(view_log_at(l, 200)->text, "of another core");
+	assert_true(view_log_at(l, 199)->key < view_log_at(l, 200)->key);
+	view_log_free(&l);
+}
+
+/* What was seen of an engine stays with it while its process lives. */
+static void
+test_hist_of_engines(void **state)
+{
+	struct view v;
+	char t[128];
+
+	(void)state;
+	view_init(&v);
+	apply(&v, "engine", "{\"id\":\"a\",\"state\":\"ready\",\"pid\":7,\"tps\":3.5}");
+	for (int i = 1; i <= 3; i++) {
+		snprintf(t, sizeof(t), "{\"now\":%d,\"use\":[[\"a\",%d,500],[\"b\",1,1]]}", i * 1000, i << 20);
+		apply(&v, "gauges", t);
+	}
+	assert_int_equal(v.engines[0].hist->n, 3);
+	assert_true(v.engines[0].hist->rss[2] == 3 && v.engines[0].hist->tps[2] == 3.5f);
+	apply(&v, "engine", "{\"id\":\"a\",\"state\":\"draining\",\"pid\":7}");
+	assert_int_equal(v.engines[0].hist->n, 3);
+	apply(&v, "snapshot", "{\"engines\":[{\"id\":\"a\",\"state\":\"ready\",\"pid\":7}],\"requests\":[]}");
+	assert_int_equal(v.engines[0].hist->n, 3);
+	apply(&v, "engine", "{\"id\":\"a\",\"state\":\"starting\",\"pid\":8}");
+	assert_null(v.engines[0].hist);
+	view_fini(&v);
+}
+
 int
 main(void)
 {
@@ -299,6 +425,10 @@ main(void)
 		cmocka_unit_test(test_bad_snapshot),
 		cmocka_unit_test(test_hist),
 		cmocka_unit_test(test_log),
+		cmocka_unit_test(test_log_shares),
+		cmocka_unit_test(test_log_older),
+		cmocka_unit_test(test_log_notes),
+		cmocka_unit_test(test_hist_of_engines),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

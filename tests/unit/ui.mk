@@ -2,6 +2,7 @@
 if UI
 UI_TESTS = \
 	tests/unit/test_ui_keys \
+	tests/unit/test_ui_log \
 	tests/unit/test_ui_parts \
 	tests/unit/test_ui_screens \
 	tests/unit/test_ui_term
@@ -15,6 +16,9 @@ tests_unit_test_ui_screens_LDADD = $(UI_TEST_LDADD)
 tests_unit_test_ui_keys_SOURCES = tests/unit/test_ui_keys.c tests/unit/ui_fixture.h tests/unit/unit.h
 tests_unit_test_ui_keys_CPPFLAGS = $(UI_TEST_CPPFLAGS)
 tests_unit_test_ui_keys_LDADD = $(UI_TEST_LDADD)
+tests_unit_test_ui_log_SOURCES = tests/unit/test_ui_log.c tests/unit/ui_fixture.h tests/unit/unit.h
+tests_unit_test_ui_log_CPPFLAGS = $(UI_TEST_CPPFLAGS)
+tests_unit_test_ui_log_LDADD = $(UI_TEST_LDADD)
 tests_unit_test_ui_parts_SOURCES = tests/unit/test_ui_parts.c tests/unit/ui_fixture.h tests/unit/unit.h
 tests_unit_test_ui_parts_CPPFLAGS = $(UI_TEST_CPPFLAGS)
 tests_unit_test_ui_parts_LDADD = $(UI_TEST_LDADD)
