@@ -14,10 +14,10 @@ libapp_a_SOURCES += \
 libapp_a_SOURCES += \
 	src/app/cmd_attach.c \
 	src/app/top.h src/app/top_priv.h src/app/top_act.h \
-	src/app/top_fetch.c src/app/top_link.c src/app/top_plain.c src/app/top_record.c src/app/top_replay.c \
+	src/app/top_fetch.c src/app/top_info.c src/app/top_link.c src/app/top_plain.c src/app/top_record.c src/app/top_replay.c \
 	src/app/top_spawn.c
 if UI
-libapp_a_SOURCES += src/app/top.c src/app/top_act.c src/app/top_call.c src/app/top_info.c src/app/top_int.h
+libapp_a_SOURCES += src/app/top.c src/app/top_act.c src/app/top_call.c src/app/top_int.h
 else
 libapp_a_SOURCES += src/app/top_noui.c
 endif

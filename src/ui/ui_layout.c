@@ -52,8 +52,9 @@ request_rows(const struct ui_wish *w, int rows, int left)
 		most = most + w->split > 1 ? most + w->split : 1;
 	else
 		most += w->split;
-	if (most > left - LOG_LEAST - 1)
-		most = left - LOG_LEAST - 1;
+	/* Its heading and the log's rule need a row each. */
+	if (most > left - LOG_LEAST - 2)
+		most = left - LOG_LEAST - 2;
 	if (w->nrequests == 0 || most <= 0)
 		return 0;
 	return 1 + (w->nrequests < most ? w->nrequests : most);

@@ -3,6 +3,7 @@
 #include "unit.h"
 
 #include "app/cmd_priv.h"
+#include "app/top_priv.h"
 #include "view/view.h"
 
 static struct strbuf out;
@@ -229,10 +230,42 @@ done(void **state)
 	return 0;
 }
 
+static const char *
+info(const char *answer)
+{
+	strbuf_clear(&out);
+	top_info_text(&out, answer, strlen(answer));
+	return strbuf_str(&out);
+}
+
+static void
+test_info(void **state)
+{
+	static const char headers[] = "{\"headers\":{\"Host\":\"x\",\"Cookie\":\"***\"}}";
+
+	(void)state;
+	assert_streq(info("{\"kind\":\"llama-server\",\"argv\":[\"llama-server\",\"-m\",\"/a b/it's.gguf\",\"\",\"--port=1\"],"
+	    "\"cmd_stop\":[\"kill\",\"9\"],\"env\":{\"A\":\"1\",\"HF_TOKEN\":\"***\"},\"config\":\"/x/mai.yaml:3:5\","
+	    "\"listen\":[\"127.0.0.1:8081\",\"unix:/s\"],\"engine_port\":5800,\"pid\":7,\"state\":\"ready\",\"starts\":2,\"crashes\":1,"
+	    "\"last_load_seconds\":1.5,\"usual_load_seconds\":2,\"peak_rss_bytes\":1048576,\"exits\":["
+	    "{\"text\":\"SIGKILL\",\"cause\":\"bad\\u001b[31m news\",\"expected\":false,\"uptime_seconds\":12},"
+	    "{\"text\":\"exit status 0\",\"cause\":\"x\",\"expected\":true}]}"),
+	    "engine\tllama-server\ncommand\tllama-server -m '/a b/it'\\''s.gguf' '' --port=1\nstop command\tkill 9\n"
+	    "environment\tA=1\n\tHF_TOKEN=***\nconfigured\t/x/mai.yaml:3:5\nlistens on\t127.0.0.1:8081\n\tunix:/s\n"
+	    "engine port\t5800\npid\t7\nstate\tready\nload\tlast 1.5s, usually 2.0s\npeak memory\t1.0M\nstarts\t2, 1 crashed\n"
+	    "exits\tSIGKILL after 12s: bad news\n\texit status 0\n");
+	assert_streq(info("nonsense"), "");
+	assert_streq(info("{\"exits\":[]}"), "exits\tnone yet\n");
+	strbuf_clear(&out);
+	top_details_text(&out, headers, strlen(headers));
+	assert_streq(strbuf_str(&out), "headers\tHost: x\n\tCookie: ***\n");
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_info),
 		cmocka_unit_test(test_status_ready),
 		cmocka_unit_test(test_status_failed),
 		cmocka_unit_test(test_status_bare),

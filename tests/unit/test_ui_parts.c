@@ -261,6 +261,113 @@ test_edit(void **state)
 	assert_true(e.len < sizeof(e.text));
 }
 
+/* The cursor goes anywhere; what is too long is shown around it. */
+static void
+test_edit_inside(void **state)
+{
+	struct ui_edit e = {.len = 0};
+	struct grid g = {0};
+
+	(void)state;
+	ui_edit_set(&e, "two w\xc3\xb6rds");
+	ui_edit_key(&e, UI_K_LEFT);
+	ui_edit_key(&e, UI_K_LEFT);
+	ui_edit_key(&e, UI_K_LEFT);
+	ui_edit_key(&e, UI_K_BACKSPACE);
+	assert_streq(e.text, "two wrds");
+	ui_edit_key(&e, 'o');
+	assert_streq(e.text, "two words");
+	ui_edit_key(&e, UI_K_HOME);
+	ui_edit_key(&e, UI_K_DELETE);
+	assert_streq(e.text, "wo words");
+	ui_edit_key(&e, UI_K_END);
+	ui_edit_key(&e, 23);
+	assert_streq(e.text, "wo ");
+	ui_edit_key(&e, 1);
+	ui_edit_key(&e, 11);
+	assert_streq(e.text, "");
+	ui_edit_set(&e, "0123456789abcdefghij");
+	grid_size(&g, 1, 20);
+	ui_edit_draw(&e, &g, 0, 0, 10, ROLE_TEXT, "_");
+	assert_cells(&g, "bcdefghij_");
+	grid_clear(&g);
+	ui_edit_key(&e, UI_K_HOME);
+	ui_edit_draw(&e, &g, 0, 0, 10, ROLE_TEXT, "_");
+	assert_cells(&g, "0123456789");
+	assert_int_equal(g.cells[0].role, ROLE_SELECT);
+	grid_fini(&g);
+}
+
+static void
+test_names_and_paths(void **state)
+{
+	struct grid g = {0};
+
+	(void)state;
+	grid_size(&g, 1, 40);
+	grid_put_model(&g, 0, 0, 30, ROLE_TEXT, "org/short-4bit");
+	assert_cells(&g, "org/short-4bit");
+	grid_clear(&g);
+	grid_put_model(&g, 0, 0, 20, ROLE_TEXT, "mlx-community/Qwen3-4B-4bit");
+	assert_cells(&g, "Qwen3-4B-4bit");
+	grid_clear(&g);
+	grid_put_model(&g, 0, 0, 12, ROLE_TEXT, "mlx-community/Qwen3-Coder-30B-4bit");
+	assert_cells(&g, "Qwen3-C…4bit");
+	grid_clear(&g);
+	grid_put_path(&g, 0, 0, 12, ROLE_TEXT, "/v1/messages/count_tokens");
+	assert_cells(&g, "…ount_tokens");
+	grid_fini(&g);
+}
+
+static void
+test_counts(void **state)
+{
+	static const struct {
+		uint64_t n;
+		const char *text;
+	} cases[] = {{0, "0"}, {999, "999"}, {1204, "1,204"}, {1234567, "1,234,567"}, {UINT64_MAX, "18,446,744,073,709,551,615"}};
+	char t[40];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		ui_count_text(t, sizeof(t), cases[i].n);
+		assert_streq(t, cases[i].text);
+	}
+}
+
+static void
+test_wishes(void **state)
+{
+	struct ui_wish w = {.cols = 80, .rows = 24, .nrequests = 10, .nmodels = 6};
+	struct ui_layout l;
+
+	(void)state;
+	ui_layout(&l, &w);
+	assert_true(l.models == 4 && l.models_row == 1 && l.use_row == 5 && l.head_rows == 7);
+	w.zoom = ZOOM_LOG;
+	ui_layout(&l, &w);
+	assert_true(l.short_head && l.models == 4 && l.req_rule == -1 && l.log_rule == 4 && l.log_rows == 17);
+	w.zoom = ZOOM_REQUESTS;
+	ui_layout(&l, &w);
+	assert_true(l.log_rule == -1 && l.log_rows == 0 && l.req_rows > 10);
+	w.zoom = ZOOM_NONE;
+	w.split = -50;
+	ui_layout(&l, &w);
+	assert_int_equal(l.req_rows, 2);
+	w.split = 50;
+	ui_layout(&l, &w);
+	assert_int_equal(l.log_rows, 3);
+	for (w.rows = 1; w.rows < 50; w.rows++)
+		for (w.cols = 1; w.cols < 130; w.cols += 3)
+			for (int z = ZOOM_NONE; z <= ZOOM_REQUESTS; z++)
+				for (w.split = -9; w.split < 40; w.split += 7) {
+					w.zoom = (enum ui_zoom)z;
+					ui_layout(&l, &w);
+					assert_true(l.head_rows <= l.rows && l.log_rows >= 0 && l.req_rows >= 0);
+					assert_true(l.log_row + l.log_rows <= l.rows && l.req_row + l.req_rows <= l.rows);
+				}
+}
+
 static void
 items(int n)
 {
@@ -403,6 +510,10 @@ main(void)
 		cmocka_unit_test(test_keys),
 		cmocka_unit_test(test_pattern),
 		cmocka_unit_test(test_edit),
+		cmocka_unit_test(test_edit_inside),
+		cmocka_unit_test(test_names_and_paths),
+		cmocka_unit_test(test_counts),
+		cmocka_unit_test(test_wishes),
 		cmocka_unit_test_setup_teardown(test_scroll, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_gone, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_errors, setup, teardown),
