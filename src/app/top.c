@@ -28,21 +28,18 @@ draw(void *arg)
 	struct top_link *l = &t->l;
 	uint64_t now = clock_ms();
 	struct ui_link_state s = {.text = l->why, .gone = l->gone, .tries = l->tries, .since = l->since,
-	    .retry_at = l->retry_at, .where = t->o->url != NULL ? t->o->url : t->o->name, .replay = l->replay != NULL,
+	    .retry_at = l->retry_at, .where = l->where, .replay = l->replay != NULL,
 	    .older = l->up && l->older && l->client != NULL && view_log_first(l->log) > 1};
-	char where[128];
 	int ms;
 
 	if (t->leaving)
 		return;
 	if (l->replay != NULL) {
-		top_replay_clock(l->replay);
+		top_replay_clock(l->replay, now);
 		s.since = l->since;
 		s.retry_at = l->retry_at;
-		s.where = t->o->replay;
-	} else if (t->o->url == NULL) {
-		snprintf(where, sizeof(where), "mai/%s.sock", t->o->name);
-		s.where = where;
+		s.foreground = top_replay_foreground(l->replay);
+		s.where = top_replay_where(l->replay);
 	}
 	/* A core that was told to end may hang up: that is no news. */
 	s.link = l->up || is_ending(t) ? UI_LINK_UP : l->since == 0 ? UI_LINK_CONNECTING : UI_LINK_DOWN;
@@ -231,7 +228,7 @@ static int
 open_screen(struct top *t, const struct cmd_opts *o, struct err *e)
 {
 	const char *no_color = getenv("NO_COLOR");
-	struct ui_opts uo = {.ascii = o->ascii, .read_only = o->read_only || o->replay != NULL, .foreground = t->foreground, .bell = true,
+	struct ui_opts uo = {.ascii = o->ascii, .read_only = o->read_only, .foreground = t->foreground, .bell = true,
 	    .mono = o->no_color || (no_color != NULL && *no_color != '\0')};
 
 	if (o->plain)

@@ -218,9 +218,22 @@ start_core(struct top *t)
 	}
 }
 
+/* In a recording there is nothing to act on. */
+static bool
+is_idle_there(const struct top *t, enum ui_intent_kind kind)
+{
+	return t->l.replay != NULL && kind != UI_NONE && kind != UI_LOG_SOURCE && kind != UI_DETACH && kind != UI_INFO &&
+	    kind != UI_DETAILS && kind != UI_SAVE;
+}
+
 void
 top_obey(struct top *t, const struct ui_intent *in)
 {
+	if (is_idle_there(t, in->kind)) {
+		ui_message(t->ui, UI_MSG_WARN, "this is a recording: there is nothing to act on", clock_ms());
+		ui_pending(t->ui, UI_QUIT_STOP, false);
+		return;
+	}
 	switch (in->kind) {
 	case UI_NONE:
 	case UI_LOG_SOURCE:	/* all sources are fetched anyway */

@@ -110,7 +110,11 @@ top_link_open(struct top_link *l, const struct cmd_opts *o, const struct client_
 		l->replay = top_replay_open(l, o->replay, o->speed, e);
 		return l->replay != NULL ? 0 : -1;
 	}
-	if (o->record != NULL && (l->record = top_record_open(o->record, e)) == NULL)
+	if (o->url != NULL)
+		snprintf(l->where, sizeof(l->where), "%s", o->url);
+	else
+		snprintf(l->where, sizeof(l->where), "mai/%s.sock", o->name);
+	if (o->record != NULL && (l->record = top_record_open(o->record, l->where, foreground, e)) == NULL)
 		return -1;
 	open_live(l, t, foreground);
 	return 0;

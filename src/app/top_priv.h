@@ -24,6 +24,7 @@ struct top_link {
 	struct top_replay *replay;	/* (owned) or NULL */
 	struct view view;
 	struct view_log *log;		/* (owned) */
+	char where[256];		/* the socket or URL */
 	bool up, gone;			/* gone: no supervisor runs there */
 	bool ever_up;
 	char why[512];			/* of being down */
@@ -77,7 +78,7 @@ void top_link_down(struct top_link *l, bool gone, const char *text, int tries, u
 /* recordings (top_record.c, top_replay.c): lines of JSON, see doc/dashboard.md -------------------------------------- */
 
 /* NULL with why. */
-struct top_record *top_record_open(const char *path, struct err *e);
+struct top_record *top_record_open(const char *path, const char *where, bool foreground, struct err *e);
 void top_record_close(struct top_record **rp);
 void top_record_event(struct top_record *r, const char *event, const char *data, size_t n);
 void top_record_lines(struct top_record *r, const char *answer, size_t n, uint64_t until, bool older);
@@ -87,8 +88,11 @@ void top_record_link(struct top_record *r, bool up, bool gone, const char *text,
 /* speed: 1 as it was, 0 all at once. When it has ended everything stands still as it was then. NULL with why. */
 struct top_replay *top_replay_open(struct top_link *l, const char *path, double speed, struct err *e);
 void top_replay_close(struct top_replay **rp);
+/* Of the one who recorded: its form, and what it was attached to. Borrowed. */
+bool top_replay_foreground(const struct top_replay *r);
+const char *top_replay_where(const struct top_replay *r);
 /* Before each frame: clocks as they were. */
-void top_replay_clock(struct top_replay *r);
+void top_replay_clock(struct top_replay *r, uint64_t now);
 /* The recorded answer of a path (the newest so far), or NULL. Borrowed. */
 const char *top_replay_answer(const struct top_replay *r, const char *path, size_t *n);
 

@@ -29,7 +29,7 @@ put(struct top_record *r, const struct strbuf *b)
 }
 
 struct top_record *
-top_record_open(const char *path, struct err *e)
+top_record_open(const char *path, const char *where, bool foreground, struct err *e)
 {
 	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	struct strbuf b = STRBUF_INIT;
@@ -49,6 +49,8 @@ top_record_open(const char *path, struct err *e)
 	jw_obj(&w);
 	jw_kint(&w, "recording", FORMAT);
 	jw_kstr(&w, "version", PACKAGE_VERSION);
+	jw_kbool(&w, "foreground", foreground);
+	jw_kstr(&w, "where", where);
 	jw_kint(&w, "wall", (int64_t)clock_wall_ms());
 	jw_obj_end(&w);
 	put(r, &b);

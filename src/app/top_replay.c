@@ -22,6 +22,8 @@ struct top_replay {
 	struct top_link *l;
 	char *text, *at;	/* (owned) the file; the next line of it */
 	double speed;
+	bool foreground;
+	char *where;		/* (owned) */
 	uint64_t wall;		/* when it was made */
 	uint64_t began;		/* local, when it was opened here */
 	uint64_t t;		/* of the last entry, in the recording */
@@ -129,9 +131,9 @@ play(struct top_replay *r, const cJSON *j)
 
 /* Where the recording stands now. */
 static uint64_t
-position(const struct top_replay *r)
+position(const struct top_replay *r, uint64_t now)
 {
-	uint64_t t = r->t, now = clock_ms();
+	uint64_t t = r->t;
 
 	if (!r->ended && r->speed > 0)
 		t = (uint64_t)((double)(now - r->began) * r->speed);
@@ -146,7 +148,7 @@ on_timer(void *arg)
 	for (int i = 0; i < TURN; i++) {
 		char *line = r->at;
 		cJSON *j = next_entry(r);
-		uint64_t t = (uint64_t)json_int(j, "t", 0), at = position(r);
+		uint64_t t = (uint64_t)json_int(j, "t", 0), at = position(r, clock_ms());
 
 		if (j == NULL) {
 			r->ended = true;
@@ -185,6 +187,8 @@ top_replay_open(struct top_link *l, const char *path, double speed, struct err *
 		top_replay_close(&r);
 		return NULL;
 	}
+	r->where = xstrdup(json_str(head, "where", path));
+	r->foreground = json_bool(head, "foreground", false);
 	r->wall = (uint64_t)json_int(head, "wall", 0);
 	cJSON_Delete(head);
 	r->began = clock_ms();
@@ -206,15 +210,28 @@ top_replay_close(struct top_replay **rp)
 	}
 	free(r->answers);
 	free(r->text);
+	free(r->where);
 	free(r);
 	*rp = NULL;
 	clock_fix_wall(0);
 }
 
-void
-top_replay_clock(struct top_replay *r)
+bool
+top_replay_foreground(const struct top_replay *r)
 {
-	uint64_t t = position(r), now = clock_ms();
+	return r->foreground;
+}
+
+const char *
+top_replay_where(const struct top_replay *r)
+{
+	return r->where;
+}
+
+void
+top_replay_clock(struct top_replay *r, uint64_t now)
+{
+	uint64_t t = position(r, now);
 
 	clock_fix_wall(r->wall + t);
 	if (r->timed)

@@ -57,7 +57,7 @@ struct ui_link_state {
 	uint64_t since, retry_at;	/* local clock_ms */
 	const char *where;	/* the socket or URL, for the title */
 	bool older;		/* the core has log lines older than those of the copy */
-	bool replay;		/* a recording, no core */
+	bool replay, foreground;	/* a recording, no core; of a foreground one */
 };
 
 /* Takes the terminal over. NULL with why when there is none that can be drawn on (dumb, not a tty): use plain lines. */

@@ -45,11 +45,11 @@ ui_allowed(const struct ui_state *s, enum ui_action a)
 		if (a == ACT_START)
 			return s->link_gone && !s->read_only;
 		if (a == ACT_RESTART)
-			return !s->replay;
+			return true;
 	}
 	if (!s->read_only)
 		return true;
-	return a == ACT_INFO ? !s->replay : b->group != GROUP_MODEL && a != ACT_CANCEL;
+	return b->group != GROUP_MODEL ? a != ACT_CANCEL : a == ACT_INFO;
 }
 
 /* The request that is selected; NULL with a hint. */
@@ -72,7 +72,7 @@ details(struct ui_state *s, const struct view *v, uint64_t now, struct ui_intent
 	if (r == NULL)
 		return;
 	ui_popup_open(s, POPUP_DETAILS, NULL, r->id, now);
-	if (s->link == UI_LINK_UP && !s->replay)
+	if (s->link == UI_LINK_UP)
 		ui_send(s, out, UI_DETAILS, NULL, r->id, now);
 }
 
@@ -125,7 +125,7 @@ info(struct ui_state *s, const struct view_engine *e, uint64_t now, struct ui_in
 static void
 act_offline(struct ui_state *s, enum ui_action a, uint64_t now, struct ui_intent *out)
 {
-	if (a == ACT_RESTART && !s->replay)
+	if (a == ACT_RESTART)
 		ui_send(s, out, UI_RETRY_LINK, NULL, 0, now);
 	else if (a == ACT_START && s->link == UI_LINK_DOWN && s->link_gone && !s->read_only)
 		ui_send(s, out, UI_START_CORE, NULL, 0, now);
@@ -168,7 +168,7 @@ ui_act_model(struct ui_state *s, enum ui_action a, const struct view *v, uint64_
 	if (s->link != UI_LINK_UP) {
 		act_offline(s, a, now, out);
 	} else if (!ui_allowed(s, a)) {
-		ui_say(s, UI_MSG_WARN, now, s->replay ? "a recording: there is nothing to act on" : "read-only");
+		ui_say(s, UI_MSG_WARN, now, "read-only");
 	} else if (a == ACT_CANCEL) {
 		r = selected_request(s, v, now);
 		if (r != NULL)

@@ -37,7 +37,7 @@ quit(struct ui_state *s, int key, uint64_t now, struct ui_intent *out)
 		*out = (struct ui_intent){.kind = UI_KILL};
 	else if (s->quitting)
 		ui_say(s, UI_MSG_WARN, now, "stopping already; ^C kills the engines now, d leaves");
-	else if (s->foreground && s->link == UI_LINK_UP && !s->replay)
+	else if (s->foreground && s->link == UI_LINK_UP)
 		ui_popup_open(s, POPUP_QUIT, NULL, 0, now);
 	else
 		ui_send(s, out, UI_DETACH, NULL, 0, now);

@@ -19,6 +19,18 @@ ui_log_fini(struct ui_log *s)
 	ui_pattern_clear(&s->search);
 }
 
+void
+ui_log_sync(struct ui_log *s, const struct view_log *log)
+{
+	if (s->generation == view_log_generation(log))
+		return;
+	s->generation = view_log_generation(log);
+	s->scanned = false;
+	s->since = 0;
+	s->jump = JUMP_NONE;
+	ui_log_follow(s);
+}
+
 bool
 ui_log_shows(const struct ui_log *s, const struct view_log *log, const struct view_line *l)
 {

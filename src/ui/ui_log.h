@@ -49,6 +49,8 @@ struct ui_log {
 void ui_log_init(struct ui_log *s);
 void ui_log_fini(struct ui_log *s);
 
+/* Before anything else is done with a copy: lines of another core make what was remembered of keys worth nothing. */
+void ui_log_sync(struct ui_log *s, const struct view_log *log);
 /* Whether a line is shown at all. With a filter only lines that were looked at are. */
 bool ui_log_shows(const struct ui_log *s, const struct view_log *log, const struct view_line *l);
 /* Position of the nearest shown line from i on, downwards (step 1) or upwards (-1); -1: none. */

@@ -65,7 +65,7 @@ search_text(const struct ui_state *s, char *out, size_t size, const struct view_
 /* What the row says when nothing was said: true for text that matters enough to borrow the bar of a small screen. */
 static bool
 standing_text(const struct ui_state *s, char *out, size_t size, enum ui_role *role, const struct view *v,
-    const struct ui_link_state *link)
+    const struct ui_link_state *link, uint64_t now)
 {
 	const struct view_engine *e = ui_engine(s, v);
 	char clock[16];
@@ -83,7 +83,7 @@ standing_text(const struct ui_state *s, char *out, size_t size, enum ui_role *ro
 		*role = s->screen == SCREEN_FAILED ? ROLE_BAD : ROLE_WARN;
 		return false;
 	case SCREEN_LINK_DOWN:
-		ui_wall_time(clock, sizeof(clock), clock_wall_ms() - head_since(clock_ms(), link->since));
+		ui_wall_time(clock, sizeof(clock), clock_wall_ms() - head_since(now, link->since));
 		if (v->version != NULL)
 			snprintf(out, size, "lost connection: %s; data is as of %s", link->text != NULL ? link->text : "?", clock);
 		else
@@ -123,7 +123,7 @@ message_text(const struct ui_state *s, char *out, size_t size, enum ui_role *rol
 		search_text(s, out, size, log);
 		return true;
 	}
-	return standing_text(s, out, size, role, v, link);
+	return standing_text(s, out, size, role, v, link, now);
 }
 
 static int

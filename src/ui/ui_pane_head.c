@@ -73,7 +73,7 @@ title_row(struct ui_state *s, struct grid *g, const struct view *v, const struct
 		version[n - 2] = '\0';
 	snprintf(left, sizeof(left), "mai %s  %s  %s%s", version,
 	    !down && v->listen != NULL ? v->listen : link->where != NULL ? link->where : "",
-	    s->replay ? "replay" : s->foreground ? "foreground" : "attached", s->read_only && !s->replay ? ", read-only" : "");
+	    s->foreground ? "foreground" : "attached", s->read_only ? ", read-only" : "");
 	ui_wall_time(clock, sizeof(clock), clock_wall_ms());
 	if (!down && v->version != NULL && view_now(v, now) >= v->started) {
 		text_duration(up, sizeof(up), view_now(v, now) - v->started, false);

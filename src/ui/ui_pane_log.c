@@ -216,19 +216,6 @@ draw_live(struct ui_state *s, struct grid *g, const struct view_log *log, int ro
 	s->log.wrap = wrap;
 }
 
-/* A copy of another core's lines: what was remembered of keys means nothing any more. */
-static void
-check_generation(struct ui_log *l, const struct view_log *log)
-{
-	if (l->generation == view_log_generation(log))
-		return;
-	l->generation = view_log_generation(log);
-	l->scanned = false;
-	l->since = 0;
-	l->jump = JUMP_NONE;
-	ui_log_follow(l);
-}
-
 void
 ui_pane_log(struct ui_state *s, struct grid *g, const struct view *v, const struct view_log *log)
 {
@@ -236,7 +223,6 @@ ui_pane_log(struct ui_state *s, struct grid *g, const struct view *v, const stru
 	const char *live = live_line(s, v);
 	struct strbuf b = STRBUF_INIT;
 
-	check_generation(&s->log, log);
 	s->log.rows = rows;
 	s->log.cols = g->cols;
 	ui_log_count(&s->log, log);

@@ -222,7 +222,8 @@ note_link(struct ui_state *s, const struct ui_link_state *link)
 	s->link = link->link;
 	s->link_since = link->since;
 	s->link_gone = link->gone;
-	s->replay = link->replay;
+	if (link->replay)
+		s->foreground = link->foreground;
 	s->log.older = link->older;
 }
 
@@ -254,6 +255,7 @@ ui_compose(struct ui_state *s, struct grid *g, const struct view *v, struct view
 	g->ascii = s->ascii;
 	grid_size(g, s->lay.rows, s->lay.cols);
 	s->nhits = 0;
+	ui_log_sync(&s->log, log);
 	keep_said(s, log);
 	note_screen(s, v, log);
 	waited = s->log.jump;
@@ -262,8 +264,11 @@ ui_compose(struct ui_state *s, struct grid *g, const struct view *v, struct view
 	ui_pane_head(s, g, v, link, now);
 	ui_pane_requests(s, g, v, now);
 	ui_pane_log(s, g, v, log);
-	ui_pane_bar(s, g, v, log, link, now);
+	/* The bar says what can be done in a popup, which is known once it was laid out; a large one lies over it. */
 	if (s->popup.kind != POPUP_NONE)
+		ui_popup_draw(s, g, v, now);
+	ui_pane_bar(s, g, v, log, link, now);
+	if (s->popup.kind != POPUP_NONE && s->nhits > 0 && s->hits[0].row + s->hits[0].rows > s->lay.bar_row)
 		ui_popup_draw(s, g, v, now);
 }
 

@@ -119,7 +119,6 @@ struct ui_state {
 	bool suspend, redraw, bell;
 	bool want_failure;		/* the log is to jump to the error, which may come later than the state */
 	bool pasting, pasted;
-	bool replay;
 	bool mouse, mouse_set;		/* set: by the person, not by the configuration */
 	struct ui_mouse clicked;	/* what came with UI_K_MOUSE */
 	struct ui_hit hits[UI_HITS];

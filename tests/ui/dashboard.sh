@@ -5,7 +5,7 @@ command -v tmux >/dev/null 2>&1 || { echo "no tmux"; exit 77; }
 python=${PYTHON3:-python3}
 command -v "$python" >/dev/null 2>&1 || { echo "no python3"; exit 77; }
 status=0
-for suite in dashboard features foreground acceptance; do
+for suite in dashboard features replays foreground acceptance; do
 	case $suite in
 	foreground | acceptance) [ -x tests/fake/fake_engine ] || continue ;;
 	esac

@@ -547,11 +547,11 @@ def record_and_replay(t):
         x.see("recorded 29")
         after = x.grab().split("\n")
         assert after[8:22] == before[8:22] and after[3:7] == before[3:7], (before, after)
-        assert "replay" in after[0] and re.search(r"retry in [56]\ds", after[2]), after[:3]
+        assert re.search(r"retry in [56]\ds", after[2]), after[:3]
         time.sleep(1.2)
         assert x.grab().split("\n") == after, "it does not stand still"
         x.keys("r")
-        x.see("a recording: there is nothing to act on")
+        x.see("this is a recording: there is nothing to act on")
         x.keys("q")
         assert x.ended() == 0
         x.sane()
