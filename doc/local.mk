@@ -1,3 +1,3 @@
 # Manual pages and notes.
 dist_man_MANS += doc/mai.1 doc/mai.yaml.5
-EXTRA_DIST += doc/api.md doc/architecture.md doc/migration.md doc/performance.md doc/style.md
+EXTRA_DIST += doc/api.md doc/architecture.md doc/dashboard.md doc/migration.md doc/performance.md doc/style.md

@@ -2,7 +2,7 @@
 _mai() {
   local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
   case $prev in
-  -c | --env-file)
+  -c | --env-file | --record | --replay)
     mapfile -t COMPREPLY < <(compgen -f -- "$cur")
     return
     ;;

@@ -1,6 +1,7 @@
 # Checks of the tree itself. Each exits 77 where its tool is missing.
 LINT = \
 	tests/lint/banned.sh \
+	tests/lint/docs.sh \
 	tests/lint/hardened.sh \
 	tests/lint/headers.sh \
 	tests/lint/layers.sh \
@@ -8,7 +9,7 @@ LINT = \
 	tests/lint/registry.sh \
 	tests/lint/shell.sh
 TESTS += $(LINT)
-EXTRA_DIST += $(LINT)
+EXTRA_DIST += $(LINT) tests/lint/docs.py
 
 # How headers.sh compiles.
 check_DATA = tests/lint/flags
