@@ -53,7 +53,7 @@ def sizes(t):
 def many_sizes(t):
     ready(t)
     rnd = random.Random(7)
-    for _ in range(120):
+    for _ in range(200):
         t.size(rnd.randint(1, 150), rnd.randint(1, 50))
     t.size(80, 24)
     t.see(r"supervisor up 3d00h")
@@ -131,6 +131,21 @@ def terminals(t):
                 assert not re.search(r"\x1b\[[0-9;]*3[0-7]m", x.grab("-e")), term
             if term == "xterm-256color":
                 assert re.search(r"\x1b\[[0-9;]*36m", x.grab("-e"))
+        finally:
+            x.close()
+
+
+@test
+def unknown_terminals(t):
+    """A type that is not installed here is drawn on as its like is, and that is said once."""
+    for term in ("xterm-newest", "foot-newer", "nonsense"):
+        x = Term(t.mai)
+        try:
+            x.attach(env={"TERM": term})
+            x.see("RUNNING")
+            x.see("TERM=%s is not known here; drawing as for %s" % (term, "ansi" if term == "nonsense" else "xterm-256color"))
+            x.keys("q")
+            assert x.ended() == 0
         finally:
             x.close()
 

@@ -194,7 +194,7 @@ test_read_only(void **state)
 	}
 	fix_key(f, 'f');
 	fix_compose(f, 80, 24);
-	assert_row(f, 23, " f Follow  / Search  & Filter  Tab Focus  : Commands             ? Help  q Quit");
+	assert_row(f, 23, " f Follow  / Search  & Filter  Tab Focus  : Commands  0-3 Source ? Help  q Quit");
 }
 
 static void
