@@ -143,15 +143,33 @@ ui_requests_shown(const struct ui_state *s, const struct view *v, size_t **at, u
 	return n;
 }
 
+/* Below 120 columns path and model give way, so that the state is seen. */
+static void
+columns_for(const struct ui_state *s, struct column out[NCOLS])
+{
+	int less = s->lay.wide && s->cols < 120 ? 120 - s->cols : 0, path = less < 10 ? less : 10, model = less - path;
+
+	memcpy(out, s->lay.wide ? wide : s->cols >= 80 ? middle : s->cols >= 60 ? small : tiny, sizeof(wide));
+	model = model < 8 ? model : 8;
+	out[COL_MODEL].width -= model;
+	out[COL_PATH].left -= model;
+	out[COL_PATH].width -= path;
+	for (int c = COL_AGE; c < NCOLS && less > 0; c++) {
+		out[c].left -= out[c].left > 0 ? model + path : 0;
+		out[c].right -= out[c].right > 0 ? model + path : 0;
+	}
+}
+
 static void
 table(struct ui_state *s, struct grid *g, const struct view *v, uint64_t core_now)
 {
-	const struct column *cols = s->lay.wide ? wide : s->cols >= 80 ? middle : s->cols >= 60 ? small : tiny;
+	struct column cols[NCOLS];
 	uint64_t *keys;
 	size_t *at;
 	int n = (int)ui_requests_shown(s, v, &at, &keys), rows = s->lay.req_rows - 1;
 	int sel = ui_list_sync(&s->requests, keys, n, rows);
 
+	columns_for(s, cols);
 	for (int c = 0; c < NCOLS; c++)
 		if (cols[c].width > 0)
 			put_cell(g, s->lay.req_row, &cols[c], ROLE_TITLE, cols[c].title);

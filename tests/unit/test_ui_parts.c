@@ -498,6 +498,20 @@ test_wrap(void **state)
 	assert_row(f, 20, "12:00:39 c  item 39");
 }
 
+/* From 100 columns on the table has models and paths, and still room for the state. */
+static void
+test_request_columns(void **state)
+{
+	(void)state;
+	fix_running(f);
+	fix_request(f, 1285, "10.0.0.7:40120", GEMMA, REQ_QUEUED, 0.8, 112, -1, -1);
+	fix_compose(f, 100, 24);
+	assert_row(f, 6, "    ID  CLIENT           MODEL        PATH           AGE     IN    OUT  TOK/S  STATE");
+	assert_row(f, 7, "  1285  10.0.0.7:40120   gemma-3…4bit …completions  0.8s    112      -      -  queued > gemma-3-27b…");
+	fix_compose(f, 115, 24);
+	assert_row(f, 6, "    ID  CLIENT           MODEL                PATH                AGE     IN    OUT  TOK/S  STATE");
+}
+
 int
 main(void)
 {
@@ -518,6 +532,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_gone, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_errors, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_wrap, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_request_columns, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
