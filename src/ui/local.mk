@@ -30,5 +30,5 @@ libui_a_SOURCES = \
 	src/ui/ui_popup_text.c \
 	src/ui/ui_prompt.c src/ui/ui_prompt.h \
 	src/ui/ui_state.c src/ui/ui_state.h \
-	src/ui/ui_term.c src/ui/ui_term.h \
+	src/ui/ui_term.c src/ui/ui_term.h src/ui/ui_term_keys.c src/ui/ui_term_priv.h \
 	src/ui/ui_theme.c src/ui/ui_theme.h

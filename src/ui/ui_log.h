@@ -70,7 +70,7 @@ void ui_log_put_away(struct ui_log *s, const struct view_log *log, uint64_t wall
 /* Shows line i (a position) and selects it, with some lines before it. */
 void ui_log_show(struct ui_log *s, const struct view_log *log, long i, int before);
 
-/* patterns: set, then scanned in slices, newest lines first (ui_log_scan.c) ------------------------------------------ */
+/* patterns: set, then scanned in slices, newest lines first (ui_log_scan.c) ---------------------------------------- */
 
 /* As typed; -1 with why. An empty text clears. */
 int ui_log_set_filter(struct ui_log *s, const struct view_log *log, const char *text, struct err *e);
@@ -82,7 +82,7 @@ bool ui_log_scanned(const struct ui_log *s, const struct view_log *log);
 /* What the rule and the message row tell, and whether older lines are wanted. */
 void ui_log_count(struct ui_log *s, const struct view_log *log);
 
-/* jumps (ui_log_jump.c) ---------------------------------------------------------------------------------------------- */
+/* jumps (ui_log_jump.c) -------------------------------------------------------------------------------------------- */
 
 enum ui_found { UI_FOUND, UI_NOT_FOUND, UI_NOT_YET };
 /* Jumps, or says that it can only be told when more lines were looked at or fetched; then s->jump remembers it, and

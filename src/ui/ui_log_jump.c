@@ -90,7 +90,8 @@ jump_search(struct ui_log *s, const struct view_log *log, enum ui_jump what)
 static enum ui_found
 jump_error(struct ui_log *s, const struct view_log *log, enum ui_jump what)
 {
-	struct spots p = find_errors(s, log, s->follow ? UINT64_MAX : s->at_error || what == JUMP_ERROR_BACK ? s->cur : s->top);
+	uint64_t at = s->follow ? UINT64_MAX : s->at_error || what == JUMP_ERROR_BACK ? s->cur : s->top;
+	struct spots p = find_errors(s, log, at);
 	bool was_auto = s->auto_pause, back = what == JUMP_ERROR_BACK || s->follow;
 	long i = back ? p.before : p.behind;
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * Filter and search over the log copy. Each line is matched once and remembers the outcome; a large copy is gone through
- * in slices, so that it never holds up a key. */
+ * Filter and search over the log copy. Each line is matched once and remembers the outcome; a large copy is gone
+ * through in slices, so that it never holds up a key. */
 #include "base/clock.h"
 #include "ui/ui_log.h"
 

@@ -11,7 +11,8 @@
 const char *
 ui_prompt_label(const struct ui_state *s)
 {
-	static const char *const labels[PROMPT_N] = {"", "search (~ regex): ", "filter (! inverts, ~ regex): ", "save to: "};
+	static const char *const labels[PROMPT_N] = {"", "search (~ regex): ", "filter (! inverts, ~ regex): ",
+		"save to: "};
 	static const char *const small[PROMPT_N] = {"", "/ ", "& ", "S "};
 
 	return s->lay.narrow || s->lay.micro ? small[s->prompt] : labels[s->prompt];
@@ -68,7 +69,8 @@ recall(struct ui_state *s, int by)
 }
 
 void
-ui_prompt_told(struct ui_state *s, const struct view_log *log, enum ui_jump what, enum ui_found found, uint64_t now)
+ui_prompt_told(struct ui_state *s, const struct view_log *log, enum ui_jump what, enum ui_found found,
+    uint64_t now)
 {
 	bool error = what == JUMP_ERROR || what == JUMP_ERROR_BACK;
 	struct err e = {{0}};

@@ -15,6 +15,7 @@ const char *ui_prompt_label(const struct ui_state *s);
 /* Jumps in the log, or says that there is nothing. */
 void ui_prompt_jump(struct ui_state *s, struct view_log *log, enum ui_jump what, uint64_t now);
 /* What came of a jump that waited. */
-void ui_prompt_told(struct ui_state *s, const struct view_log *log, enum ui_jump what, enum ui_found found, uint64_t now);
+void ui_prompt_told(struct ui_state *s, const struct view_log *log, enum ui_jump what, enum ui_found found,
+    uint64_t now);
 
 #endif

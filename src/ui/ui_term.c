@@ -7,7 +7,6 @@
 
 #include <langinfo.h>
 #include <locale.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,11 +23,9 @@
 #include "base/text.h"
 #include "ui/ui_glyph.h"
 #include "ui/ui_keys.h"
+#include "ui/ui_term_priv.h"
 
 
-#define K_PASTE_BEGIN (KEY_MAX + 1)
-#define K_PASTE_END (KEY_MAX + 2)
-#define K_CLICK (KEY_MAX + 3)
 #define PASTE_ON "\033[?2004h"
 #define PASTE_OFF "\033[?2004l"
 #define MOUSE_ON "\033[?1000h\033[?1006h"
@@ -44,11 +41,8 @@ static struct {
 	struct termios saved;
 	struct ui_theme theme;
 	struct grid shown;
-	bool any_key;			/* one was read since the last time there was none */
 	bool paste;
-	bool mouse, clicking;		/* clicking: in the middle of one */
-	char click[24];
-	size_t nclick;
+	bool mouse;
 	char leave[512];		/* what brings the terminal back, for term_emergency */
 	size_t nleave;
 	struct sigaction old[ARRAY_LEN(fatal_signals)];
@@ -325,65 +319,6 @@ term_show(const struct grid *g, bool force)
 	return true;
 }
 
-static int
-special(wint_t c)
-{
-	switch (c) {
-	case KEY_UP:
-		return UI_K_UP;
-	case KEY_DOWN:
-		return UI_K_DOWN;
-	case KEY_LEFT:
-		return UI_K_LEFT;
-	case KEY_RIGHT:
-		return UI_K_RIGHT;
-	case KEY_HOME:
-		return UI_K_HOME;
-	case KEY_END:
-		return UI_K_END;
-	case KEY_PPAGE:
-		return UI_K_PGUP;
-	case KEY_NPAGE:
-		return UI_K_PGDN;
-	case KEY_ENTER:
-		return UI_K_ENTER;
-	case KEY_BACKSPACE:
-		return UI_K_BACKSPACE;
-	case KEY_DC:
-		return UI_K_DELETE;
-	case KEY_BTAB:
-		return UI_K_BACKTAB;
-	case KEY_F(1):
-		return UI_K_F1;
-	case KEY_F(3):
-		return UI_K_F3;
-	case KEY_F(4):
-		return UI_K_F4;
-	case KEY_F(10):
-		return UI_K_F10;
-	case K_PASTE_BEGIN:
-		return UI_K_PASTE_BEGIN;
-	case K_PASTE_END:
-		return UI_K_PASTE_END;
-	case KEY_RESIZE:
-		return UI_K_RESIZE;
-	default:
-		return UI_K_OTHER;
-	}
-}
-
-/* A terminal that is gone stays readable for ever and never gives a byte. */
-static bool
-is_lost(void)
-{
-	struct pollfd p = {.fd = STDIN_FILENO, .events = POLLIN};
-	int n = 0;
-
-	if (poll(&p, 1, 0) > 0 && (p.revents & (POLLHUP | POLLERR | POLLNVAL)) != 0)
-		return true;
-	return ioctl(STDIN_FILENO, FIONREAD, &n) < 0;
-}
-
 /* Clicks come as "ESC [ < button ; column ; row M" (m: let go). Read here, for what curses knows of mice differs. */
 void
 term_mouse(bool on)
@@ -393,31 +328,6 @@ term_mouse(bool on)
 	term.mouse = on;
 	fflush(stdout);
 	put_out(on ? MOUSE_ON : MOUSE_OFF);
-}
-
-/* One more character of a click; 0 while it is not whole. */
-static int
-mouse_char(wint_t c, struct ui_mouse *m)
-{
-	int button, col, row;
-	bool up = c == 'm';
-
-	if (c < 0x80 && strchr("0123456789;", (int)c) != NULL && c != 0 && term.nclick + 1 < sizeof(term.click)) {
-		term.click[term.nclick++] = (char)c;
-		return 0;
-	}
-	term.clicking = false;
-	term.click[term.nclick] = '\0';
-	if ((c != 'M' && !up) || sscanf(term.click, "%d;%d;%d", &button, &col, &row) != 3 || up)
-		return UI_K_NOTHING;
-	*m = (struct ui_mouse){.row = row - 1, .col = col - 1, .what = MOUSE_CLICK};
-	if ((button & ~28) == 64)	/* but for the modifiers */
-		m->what = MOUSE_UP;
-	else if ((button & ~28) == 65)
-		m->what = MOUSE_DOWN;
-	else if ((button & ~28) != 0)
-		return UI_K_NOTHING;
-	return UI_K_MOUSE;
 }
 
 bool
@@ -444,37 +354,6 @@ term_copy(const char *p, size_t n)
 	fflush(stdout);
 	put_out(tiparm(ms, "c", b64));
 	return true;
-}
-
-int
-term_key(bool *lost, struct ui_mouse *m)
-{
-	wint_t c;
-	int rc, key = 0;
-
-	*lost = false;
-	do {
-		rc = get_wch(&c);
-		if (rc == OK && term.clicking)
-			key = mouse_char(c, m);
-		else if (rc == KEY_CODE_YES && c == K_CLICK)
-			term.clicking = true, term.nclick = 0;
-		else if (rc != ERR)
-			term.clicking = false;
-	} while (rc != ERR && term.clicking);
-	if (key != 0)
-		return term.any_key = true, key;
-	if (rc == ERR) {
-		*lost = !term.any_key && is_lost();
-		term.any_key = false;
-		return 0;
-	}
-	term.any_key = true;
-	if (rc == KEY_CODE_YES)
-		return special(c);
-	if (c == '\r' || c == '\n')
-		return UI_K_ENTER;
-	return c == 0 ? UI_K_OTHER : (int)c;
 }
 
 void
