@@ -83,11 +83,23 @@ glyph_of(const struct ui_state *s, enum ui_screen screen)
 	}
 }
 
+/* "SIGKILL after 12s" is short enough as "SIGKILL", "exit status 1 after 9s" as "exit 1". */
+static void
+end_text(char *out, size_t size, const struct view_engine *e)
+{
+	const char *what = e->last_exit != NULL ? e->last_exit : engine_reason_text(e->reason);
+	bool status = strncmp(what, "exit status ", 12) == 0;
+
+	if (status)
+		what += 12;
+	snprintf(out, size, "%s%.*s", status ? "exit " : "", (int)strcspn(what, " ,"), what);
+}
+
 /* What the state needs to be understood, for the right end of the row. */
 static void
 tail_text(char *out, size_t size, const struct view_engine *e, uint64_t now, bool small)
 {
-	char d[32], rss[24] = "-", tps[24] = "";
+	char d[32], rss[24] = "-", tps[24] = "", end[64];
 	const char *what = e->last_exit != NULL ? e->last_exit : engine_reason_text(e->reason);
 
 	out[0] = '\0';
@@ -114,7 +126,8 @@ tail_text(char *out, size_t size, const struct view_engine *e, uint64_t now, boo
 		break;
 	case ENGINE_BACKOFF:
 		text_duration(d, sizeof(d), e->retry_at > now ? e->retry_at - now : 0, true);
-		snprintf(out, size, small ? "%s" : "retry in %s  %.*s", d, (int)strcspn(what, " "), what);
+		end_text(end, sizeof(end), e);
+		snprintf(out, size, small ? "%s" : "retry in %s  %s", d, end);
 		break;
 	case ENGINE_FAILED:
 		snprintf(out, size, "%s", small ? "" : what);

@@ -116,25 +116,39 @@ view_engine_find(const struct view *v, const char *id)
 	return NULL;
 }
 
+static bool
+is_alive(const struct view_engine *e)
+{
+	return e->state != ENGINE_STOPPED && e->state != ENGINE_FAILED;
+}
+
+/* The current one comes first unless it is stopped and another one lives; then what lives, then what changed last. */
+static int
+rank_of(const struct view_engine *e)
+{
+	if (e->current && e->state != ENGINE_STOPPED)
+		return 5;
+	if (is_alive(e))
+		return 4;
+	if (e->current)
+		return 3;
+	if (e->discovered)
+		return 0;
+	return e->since != 0 ? 2 : 1;
+}
+
 struct view_engine *
 view_current(const struct view *v)
 {
-	struct view_engine *last = NULL, *first = NULL;
+	struct view_engine *best = NULL;
 
 	for (size_t i = 0; i < v->nengines; i++) {
 		struct view_engine *e = &v->engines[i];
 
-		if (e->current)
-			return e;
-		if (e->discovered)
-			continue;
-		if (first == NULL)
-			first = e;
-		/* Stopped ones count too: the one whose state changed last was the last current one. */
-		if (e->since != 0 && (last == NULL || e->since > last->since))
-			last = e;
+		if (best == NULL || rank_of(e) > rank_of(best) || (rank_of(e) == rank_of(best) && e->since > best->since))
+			best = e;
 	}
-	return last != NULL ? last : first != NULL ? first : v->nengines != 0 ? &v->engines[0] : NULL;
+	return best;
 }
 
 struct view_request *

@@ -132,7 +132,8 @@ void view_hist_push(struct view_hist *h, uint64_t at, double tps, uint64_t rss);
 
 /* Borrowed; NULL. */
 struct view_engine *view_engine_find(const struct view *v, const char *id);
-/* The one the header shows: the current one, else the last, else the first; NULL without engines. */
+/* The one the header shows: the current one, else the last that lives, else the last that did, else the first; NULL
+ * without engines. */
 struct view_engine *view_current(const struct view *v);
 struct view_request *view_request_find(const struct view *v, uint64_t id);
 

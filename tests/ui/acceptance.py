@@ -420,6 +420,35 @@ def terminal_gone(t):
 
 
 @test
+def two_models_at_once(t):
+    """Each loaded model has a row; the chosen one is what the keys act on, and the other goes on."""
+    up(t, more="maxLoaded: 2\nbackoff: 30\n")
+    t.see("RUNNING  one", 10000)
+    assert cli(t, "start", "two").returncode == 0
+    t.see(r"^[ >]● RUNNING  one +:\d+ +0/3")
+    t.see(r"^[ >]● RUNNING  two +:\d+ +0/3")
+    t.keys("Tab", "g")
+    t.see(r"^>● RUNNING  one")
+    t.keys("j")
+    t.see(r"^>● RUNNING  two")
+    t.see("Log all of two")
+    t.keys("x")
+    t.see(r"Stop two\?")
+    time.sleep(0.25)
+    t.keys("y")
+    t.see(r"^ ● RUNNING  one +up ", 8000)
+    t.see("Log all ━")
+    assert cli(t, "start", "two").returncode == 0
+    t.see(r"RUNNING  two +:\d+")
+    for p in children(t):
+        with open("/proc/%d/cmdline" % p, "rb") as f:
+            if b"--model\0two" in f.read():
+                os.kill(p, signal.SIGKILL)
+    t.see(r"▲ BACKOFF  two .* 1/3 retry in \d+.*  SIGKILL", 3000)
+    t.see(r"● RUNNING  one +:\d+ +0/3")
+
+
+@test
 def two_viewers(t):
     up(t)
     t.see("RUNNING  one", 10000)

@@ -389,6 +389,37 @@ test_log_notes(void **state)
 	view_log_free(&l);
 }
 
+/* Whom the header is about, from the states of three. */
+static void
+test_current(void **state)
+{
+	static const struct {
+		const char *events[3], *want;
+	} cases[] = {
+		{{"\"state\":\"ready\",\"since\":5", "\"state\":\"ready\",\"since\":9,\"current\":true", "\"since\":99"}, "b"},
+		/* The current one was stopped: another one that lives. */
+		{{"\"state\":\"ready\",\"since\":5", "\"state\":\"stopped\",\"since\":9,\"current\":true", "\"since\":99"}, "a"},
+		{{"\"state\":\"failed\",\"since\":5", "\"state\":\"stopped\",\"since\":9,\"current\":true", "\"since\":99"}, "b"},
+		{{"\"state\":\"failed\",\"since\":5,\"current\":true", "\"state\":\"ready\",\"since\":9", "\"since\":99"}, "a"},
+		{{"\"state\":\"stopped\",\"since\":5", "\"state\":\"stopped\",\"since\":9", "\"since\":0"}, "b"},
+		{{"\"state\":\"stopped\"", "\"state\":\"stopped\"", "\"discovered\":true"}, "a"},
+	};
+	char t[160];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct view v;
+
+		view_init(&v);
+		for (int k = 0; k < 3; k++) {
+			snprintf(t, sizeof(t), "{\"id\":\"%c\",%s}", 'a' + k, cases[i].events[k]);
+			assert_int_equal(apply(&v, "engine", t), 0);
+		}
+		assert_streq(view_current(&v)->id, cases[i].want);
+		view_fini(&v);
+	}
+}
+
 /* What was seen of an engine stays with it while its process lives. */
 static void
 test_hist_of_engines(void **state)
@@ -424,6 +455,7 @@ main(void)
 		cmocka_unit_test(test_gauges_and_rest),
 		cmocka_unit_test(test_bad_snapshot),
 		cmocka_unit_test(test_hist),
+		cmocka_unit_test(test_current),
 		cmocka_unit_test(test_log),
 		cmocka_unit_test(test_log_shares),
 		cmocka_unit_test(test_log_older),
