@@ -20,6 +20,7 @@
 #include <term.h>
 
 #include "base/compat.h"
+#include "base/strbuf.h"
 #include "base/text.h"
 #include "ui/ui_glyph.h"
 #include "ui/ui_keys.h"
@@ -330,29 +331,45 @@ term_mouse(bool on)
 	put_out(on ? MOUSE_ON : MOUSE_OFF);
 }
 
-bool
-term_copy(const char *p, size_t n)
+static void
+put_base64(struct strbuf *out, const char *p, size_t n)
 {
 	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	const char *ms = tigetstr((char *)(uintptr_t)"Ms");
-	char b64[(COPY_MAX + 2) / 3 * 4 + 1];
-	size_t o = 0;
 
-	if (!term.open || ms == NULL || ms == (const char *)-1 || n > COPY_MAX)
-		return false;
 	for (size_t i = 0; i < n; i += 3) {
 		unsigned long v = (unsigned long)(unsigned char)p[i] << 16;
 
 		v |= i + 1 < n ? (unsigned long)(unsigned char)p[i + 1] << 8 : 0;
 		v |= i + 2 < n ? (unsigned char)p[i + 2] : 0;
-		b64[o++] = digits[v >> 18];
-		b64[o++] = digits[v >> 12 & 63];
-		b64[o++] = i + 1 < n ? digits[v >> 6 & 63] : '=';
-		b64[o++] = i + 2 < n ? digits[v & 63] : '=';
+		strbuf_putc(out, digits[v >> 18]);
+		strbuf_putc(out, digits[v >> 12 & 63]);
+		strbuf_putc(out, i + 1 < n ? digits[v >> 6 & 63] : '=');
+		strbuf_putc(out, i + 2 < n ? digits[v & 63] : '=');
 	}
-	b64[o] = '\0';
+}
+
+/* Ms says how: %p1%s is which clipboard, %p2%s what goes there. */
+bool
+term_copy(const char *p, size_t n)
+{
+	const char *ms = tigetstr((char *)(uintptr_t)"Ms");
+	struct strbuf out = STRBUF_INIT;
+
+	if (!term.open || ms == NULL || ms == (const char *)-1 || n > COPY_MAX)
+		return false;
+	for (; *ms != '\0'; ms++) {
+		if (strncmp(ms, "%p1%s", 5) == 0)
+			strbuf_putc(&out, 'c');
+		else if (strncmp(ms, "%p2%s", 5) == 0)
+			put_base64(&out, p, n);
+		else
+			strbuf_putc(&out, *ms);
+		if (ms[0] == '%' && ms[1] == 'p')
+			ms += 4;
+	}
 	fflush(stdout);
-	put_out(tiparm(ms, "c", b64));
+	put_out(strbuf_str(&out));
+	strbuf_fini(&out);
 	return true;
 }
 

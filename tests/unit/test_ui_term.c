@@ -224,11 +224,36 @@ test_refuses(void **state)
 	assert_streq(e.msg, "not a terminal");
 }
 
+/* Through the terminal's own description: what it says is what it gets. */
+static void
+test_copy(void **state)
+{
+	struct err e = {{0}};
+	const char *note;
+	char out[4096];
+
+	(void)state;
+	assert_int_equal(term_open("default", true, &note, &e), 0);
+	drain(out, sizeof(out));
+	assert_true(term_copy("hello", 5));
+	drain(out, sizeof(out));
+	assert_streq(out, "\033]52;c;aGVsbG8=\007");
+	assert_true(term_copy("any", 3) && term_copy("an", 2));
+	drain(out, sizeof(out));
+	assert_streq(out, "\033]52;c;YW55\007\033]52;c;YW4=\007");
+	assert_false(term_copy(out, 9000));
+	term_close();
+	setenv("TERM", "vt100", 1);
+	assert_int_equal(term_open("default", true, &note, &e), 0);
+	assert_false(term_copy("hello", 5));
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_frame, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_copy, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_restore, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_keys, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_refuses, setup, teardown),
