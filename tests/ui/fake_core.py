@@ -124,7 +124,7 @@ class Handler(BaseHTTPRequestHandler):
         elif path == "/api/info":
             self.reply(200, {"model": QWEN, "kind": "mlx_lm.server", "argv": ["python3", "-m", "mlx_lm.server", "--model", "a b"],
                              "env": {"HF_TOKEN": "***", "LANG": "C"}, "listen": ["127.0.0.1:8081"], "engine_port": 51723,
-                             "pid": 91532, "config": "/home/a/mai.yaml:3:5", "starts": 4, "crashes": 1, "state": "ready",
+                             "pid": 91532, "config": "/etc/mai/mai.yaml:3:5", "starts": 4, "crashes": 1, "state": "ready",
                              "exits": [{"text": "SIGKILL", "cause": "out of memory", "expected": False,
                                         "at_ms": int(time.time() * 1000) - 65000, "uptime_seconds": 12}]})
         else:

@@ -41,7 +41,7 @@ def info_box(t):
     t.see("┌─ Model " + QWEN)
     t.see(r"command +python3 -m mlx_lm.server --model 'a b'")
     t.see(r"environment +HF_TOKEN=\*\*\*")
-    t.see(r"configured +/home/a/mai.yaml:3:5")
+    t.see(r"configured +/etc/mai/mai.yaml:3:5")
     t.see(r"exits +1m0\ds ago: SIGKILL after 12s: out of memory")
     t.keys("Escape")
     t.gone("┌─ Model ")

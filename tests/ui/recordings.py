@@ -169,7 +169,7 @@ def info():
     out.append({"t": T, "answer": "/api/info?model=" + QWEN, "body": {
         "model": QWEN, "kind": "mlx_lm.server", "argv": ["python3", "-m", "mlx_lm.server", "--model",
                                                            "mlx-community/" + QWEN, "--host", "127.0.0.1", "--port", "51723"],
-        "env": {"HF_TOKEN": "***", "PYTHONUNBUFFERED": "1"}, "config": "/home/alice/mai.yaml:12:5",
+        "env": {"HF_TOKEN": "***", "PYTHONUNBUFFERED": "1"}, "config": "/etc/mai/mai.yaml:12:5",
         "listen": ["127.0.0.1:8081"], "engine_port": 51723, "pid": 91532, "check_path": "/v1/models", "state": "ready",
         "starts": 3, "crashes": 1, "last_load_seconds": 41.2, "usual_load_seconds": 42, "peak_rss_bytes": 19541819597,
         "exits": [{"text": "SIGKILL, not by us (possible OOM)", "cause": "", "expected": False, "at_ms": WALL - UP,

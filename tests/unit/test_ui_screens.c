@@ -298,7 +298,7 @@ info(struct fix *x)
 	x->s.popup.text = xstrdup("engine\tmlx_lm.server\n"
 	    "command\tpython3 -m mlx_lm.server --model mlx-community/Qwen3-Coder-30B-A3B-Instruct-4bit --host 127.0.0.1 "
 	    "--port 51723 --max-tokens 32768 --log-level INFO\n"
-	    "environment\tHF_TOKEN=***\n\tPYTHONUNBUFFERED=1\nconfigured\t/home/alice/mai.yaml:12:5\n"
+	    "environment\tHF_TOKEN=***\n\tPYTHONUNBUFFERED=1\nconfigured\t/etc/mai/mai.yaml:12:5\n"
 	    "listens on\t127.0.0.1:8081\nengine port\t51723\npid\t91532\ncheck\t/v1/models\nstate\tready\n"
 	    "load\tlast 41.2s, usually 42.0s\npeak memory\t18.2G\nstarts\t3, 1 crashed\n"
 	    "exits\t2h14m ago: SIGKILL, not by us (possible OOM) after 12.0s\n\t1d03h ago: exit status 0 after 3h02m\n");
