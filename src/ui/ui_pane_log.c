@@ -55,7 +55,10 @@ rule(struct ui_state *s, struct grid *g, const struct view *v, const struct view
 
 	title_text(s, title, sizeof(title), v, log);
 	ui_count_text(count, sizeof(count), l->fresh);
-	if (l->follow)
+	/* What the bar has room for only on a wide screen. */
+	if (l->follow && s->lay.spark && !s->lay.wide)
+		snprintf(note, sizeof(note), "%s source  FOLLOW%s", ui_binding_of(ACT_SRC_ALL)->shown, wrap);
+	else if (l->follow)
 		snprintf(note, sizeof(note), "FOLLOW%s", wrap);
 	else if (l->at_error && s->lay.narrow)
 		snprintf(note, sizeof(note), "PAUSED");

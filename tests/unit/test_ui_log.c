@@ -192,7 +192,7 @@ test_put_away(void **state)
 	fix_compose(f, 80, 24);
 	fix_key(f, 'C');
 	fix_compose(f, 80, 24);
-	assert_row(f, 6, "━ Log all  since 12:04:31 ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━ FOLLOW  wrap off ━");
+	assert_row(f, 6, "━ Log all  since 12:04:31 ━━━━━━━━━━━━━━━━━━━━━━━ 0-3 source  FOLLOW  wrap off ━");
 	assert_row(f, 7, "");
 	items(51, 51, "new");
 	fix_compose(f, 80, 24);
