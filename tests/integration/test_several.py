@@ -210,6 +210,20 @@ def test_who_leaves_is_forgotten_and_the_drain_ends(mai):
     assert mai.records["a"].count("start") == 1
 
 
+def test_a_swap_that_is_called_off_leaves_the_old_one(mai):
+    serve(mai, models(mai, "ab"), drainTimeout=20)
+    assert mai.post("/load", {"model": "a"}).status == 200
+    stream = world.Later(mai.chat, "a", fake="sse=40, gap=50", stream=True, timeout=30)
+    wait(lambda: mai.stats("a")["in_progress"] == 1, 5, "stream")
+    load = world.Later(mai.post, "/load", {"model": "b"}, timeout=30)
+    wait(lambda: states(mai)["a"] == "draining", 5, "a drains")
+    assert mai.post("/models/unload", {"model": "b"}).status == 200
+    assert load.result().status == 500
+    wait(lambda: states(mai) == {"a": "ready"}, 5, "a goes on")
+    assert http.events(stream.result().body)[-1] == "[DONE]"
+    assert mai.records["a"].count("start") == 1
+
+
 def test_a_swap_that_fails_brings_the_old_one_back(mai):
     serve(mai, {"a": mai.engine("a"), "b": mai.engine("b", ["--never-ready", "--exit-after", "50", "--exit-code", "7"])}, minResident=0,
           maxAttempts=1, backoff=0.05)
