@@ -120,7 +120,7 @@ put_list(struct strbuf *out, const char *label, char *const *list)
 static void
 put_set(struct strbuf *out, char *const *set, size_t step, const char *id)
 {
-	char **words = NULL, *word;
+	char **words = NULL, *word, *value;
 
 	if (id != NULL) {
 		word = xasprintf("for %s:", id);
@@ -130,9 +130,11 @@ put_set(struct strbuf *out, char *const *set, size_t step, const char *id)
 	for (; set != NULL && *set != NULL; set += step) {
 		if (id != NULL && strcmp(*set, id) != 0)
 			continue;
-		word = xasprintf("%s=%s", set[step - 2], set[step - 1]);
+		value = conf_plan_value(set[step - 2], set[step - 1]);
+		word = xasprintf("%s=%s", set[step - 2], value);
 		strv_add(&words, word);
 		free(word);
+		free(value);
 	}
 	put_words(out, "    set", words, "");
 	strv_free(&words);

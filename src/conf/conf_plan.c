@@ -89,6 +89,15 @@ conf_plan_env(const struct conf_model *m)
 }
 
 char *
+conf_plan_value(const char *name, const char *json)
+{
+	size_t n = strlen(name);
+
+	n -= n > 0 && name[n - 1] == '?';
+	return xstrdup(is_secret(name, n) ? "\"****\"" : json);
+}
+
+char *
 conf_plan_address(const struct conf_model *m)
 {
 	struct strbuf out = STRBUF_INIT;
@@ -135,8 +144,11 @@ put_set(struct jsonw *w, char *const *set, size_t step, const char *id)
 	jw_obj(w);
 	for (; set != NULL && *set != NULL; set += step)
 		if (id == NULL || strcmp(*set, id) == 0) {
+			char *value = conf_plan_value(set[step - 2], set[step - 1]);
+
 			jw_key(w, set[step - 2]);
-			jw_raw(w, set[step - 1]);
+			jw_raw(w, value);
+			free(value);
 		}
 	jw_obj_end(w);
 }

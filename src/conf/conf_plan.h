@@ -11,6 +11,8 @@
 char **conf_plan_words(char *const *argv);
 /* Its own environment: KEY=VALUE, or KEY=****. NULL when it has none. */
 char **conf_plan_env(const struct conf_model *m);
+/* The JSON text of a parameter that is set, or "****". */
+char *conf_plan_value(const char *name, const char *json);
 /* Where it answers, and how it is known to be ready. */
 char *conf_plan_address(const struct conf_model *m);
 char *conf_plan_ready(const struct conf_model *m);
