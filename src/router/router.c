@@ -97,7 +97,7 @@ router_occupant(struct router *r, const struct slot *except)
 	for (size_t i = 0; i < r->nslots; i++) {
 		struct slot *s = r->slots[i];
 
-		if (s != except && policy_occupies(slot_state(s)) && (best == NULL || s->idle_since > best->idle_since))
+		if (s != except && policy_occupies(slot_state(s)) && (best == NULL || s->used > best->used))
 			best = s;
 	}
 	return best;

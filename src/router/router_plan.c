@@ -76,9 +76,9 @@ describe(const struct router *r, struct slot *s, struct policy_model *m)
 		.ready_at = i == NULL ? 0 : i->ready_at,
 		.claim = s->claim,
 		.word = s->word,
+		.used = s->used,
 		.need = memory_of(r, s),
 	};
-	m->used_at = s->idle_since > m->ready_at ? s->idle_since : m->ready_at;
 }
 
 static struct policy_limits
@@ -380,7 +380,7 @@ squeeze(struct router *r, struct slot *s)
 		struct slot *v = r->slots[i];
 
 		if (v != s && slot_state(v) == ENGINE_READY && v->in_flight == 0 && v->queued == 0 && !slot_pinned(v) &&
-		    (best == NULL || v->idle_since < best->idle_since))
+		    (best == NULL || v->used < best->used))
 			best = v;
 	}
 	if (best == NULL)
@@ -403,6 +403,7 @@ plan_changed(struct slot *s, enum engine_state from, enum engine_state to)
 	case ENGINE_READY:
 		if (from == ENGINE_DRAINING)
 			break;
+		s->used = ++r->uses;
 		if (s->load_since != 0)
 			note_load(r, s);
 		if (s->replaces != NULL)

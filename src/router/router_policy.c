@@ -223,7 +223,7 @@ cost(const struct policy_model *m)
 static bool
 cheaper(const struct policy_model *a, const struct policy_model *b)
 {
-	return cost(a) != cost(b) ? cost(a) < cost(b) : a->used_at < b->used_at;
+	return cost(a) != cost(b) ? cost(a) < cost(b) : a->used < b->used;
 }
 
 static size_t
@@ -409,7 +409,7 @@ trim(struct work *w)
 				continue;
 			if (w->now < m->ready_at + w->lim->min_resident)
 				again(w, m->ready_at + w->lim->min_resident - w->now);
-			else if (best == POLICY_NONE || m->used_at < w->m[best].used_at)
+			else if (best == POLICY_NONE || m->used < w->m[best].used)
 				best = i;
 		}
 		if (best == POLICY_NONE)

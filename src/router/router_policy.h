@@ -31,7 +31,7 @@ struct policy_model {
 	uint64_t oldest;		/* arrival of its oldest waiter */
 	uint64_t turn;			/* the ordinal of that arrival (two may come in one millisecond), or of the claim */
 	uint64_t ready_at;		/* 0: not ready */
-	uint64_t used_at;		/* end of its last request, or when it became ready */
+	uint64_t used;			/* ordinal of its last use, or of becoming ready */
 	enum policy_claim claim;
 	uint64_t word;			/* when a person last asked for it, as an ordinal; 0: never */
 	uint64_t need;			/* bytes it takes or will take; 0: not known */

@@ -47,6 +47,7 @@ struct slot {
 	struct slot *replaces;		/* the last one that gave way for it; NULL: none did */
 	uint64_t load_since;		/* when its load was decided; 0: none under way */
 	uint64_t idle_since;		/* end of the last timed request; 0: none yet */
+	uint64_t used;			/* ordinal of its last use: several may be of one millisecond */
 	uint64_t ends;			/* how often its engine came to an end */
 };
 
@@ -82,6 +83,7 @@ struct router {
 	struct slot *last;		/* the same, but kept after a stop */
 	uint64_t words;			/* how often people asked */
 	uint64_t arrivals;		/* how many requests came */
+	uint64_t uses;			/* how many uses ended */
 	uint64_t settle_since;		/* an engine was stopped then, its memory may not be back yet; 0: it is */
 	uint64_t swaps;
 	struct conf *undo;		/* (ref) what was before a name from outside took a model's place; NULL */
@@ -107,6 +109,10 @@ struct slot *router_occupant(struct router *r, const struct slot *except);
 void router_replace(struct router *r, struct conf *c, bool keep);
 /* Soon, from the loop: look at everything and move on. */
 void router_kick(struct router *r);
+
+/* router_ticket.c */
+/* It was granted. */
+void flight_enter(struct ticket *t);
 
 /* router_queue.c */
 void queue_put(struct slot *s, struct ticket *t, bool head);

@@ -96,8 +96,7 @@ queue_grant(struct slot *s)
 	/* The callback may end tickets or submit new ones: begin anew each time. */
 	while ((t = TAILQ_FIRST(&s->queue)) != NULL && slot_admits(s)) {
 		queue_remove(t);
-		s->in_flight++;
-		s->router->eng->set_inflight(s->engine, s->in_flight);
+		flight_enter(t);
 		ticket_fill_grant(t, &a);
 		answer(t, &a);
 	}

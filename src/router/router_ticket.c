@@ -90,6 +90,15 @@ route(struct router *r, const char *model, enum router_refusal *why, struct slot
 	return s;
 }
 
+void
+flight_enter(struct ticket *t)
+{
+	struct slot *s = t->slot;
+
+	s->in_flight++;
+	t->router->eng->set_inflight(s->engine, s->in_flight);
+}
+
 struct ticket *
 router_submit(struct router *r, const char *model, router_cb *cb, void *arg, struct router_answer *now, bool *waits)
 {
@@ -128,8 +137,7 @@ router_submit(struct router *r, const char *model, router_cb *cb, void *arg, str
 	t->since = clock_ms();
 	t->turn = ++r->arrivals;
 	if (s->queued == 0 && slot_admits(s)) {
-		s->in_flight++;
-		r->eng->set_inflight(s->engine, s->in_flight);
+		flight_enter(t);
 		ticket_fill_grant(t, now);
 		return t;
 	}
@@ -148,8 +156,10 @@ leave_flight(struct ticket *t)
 
 	s->in_flight--;
 	/* Also while others are in flight: the last one may be one that does not count. */
-	if (!t->untimed)
+	if (!t->untimed) {
 		s->idle_since = clock_ms();
+		s->used = ++t->router->uses;
+	}
 	if (s->engine != NULL)
 		t->router->eng->set_inflight(s->engine, s->in_flight);
 	/* The common case, nobody waiting anywhere, costs nothing more. */

@@ -32,7 +32,7 @@ static void
 ready(size_t i, uint64_t at)
 {
 	m[i].state = ENGINE_READY;
-	m[i].ready_at = m[i].used_at = at;
+	m[i].ready_at = m[i].used = at;
 }
 
 static void
@@ -217,9 +217,9 @@ test_least_recently_used_goes(void **state)
 	ready(0, 1000);
 	ready(1, 2000);
 	ready(2, 1500);
-	m[0].used_at = 30000;
-	m[1].used_at = 20000;
-	m[2].used_at = 25000;
+	m[0].used = 30000;
+	m[1].used = 20000;
+	m[2].used = 25000;
 	waits(3, 1, 40000);
 	decide(40000);
 	only(POLICY_EVICT, 1, 3);
@@ -249,7 +249,7 @@ test_budget(void **state)
 	only(POLICY_START, 2, 0);
 	/* The small old one alone would not do; the big one alone does, and the small one is spared. */
 	m[2].queued = 0;
-	m[1].used_at = 500;
+	m[1].used = 500;
 	waits(3, 1, 40000);
 	m[3].need = 16 * GIB;
 	decide(40000);
