@@ -190,6 +190,8 @@ timer_set(struct timer *t, uint64_t ms)
 	t->due = clock_ms() + ms;
 	if (t->due == 0)
 		t->due = 1;
+	/* The library counts from when this turn began: a long one would make the timer go off early. */
+	event_base_update_cache_time(event_get_base(&t->ev));
 	evtimer_add(&t->ev, &tv);
 }
 

@@ -45,6 +45,43 @@ test_timers_in_order(void **state)
 	assert_false(timer_armed(&a));
 }
 
+static struct timer late;
+static uint64_t late_set, late_came;
+
+static void
+on_late(void *arg)
+{
+	late_came = clock_ms();
+	stop(arg);
+}
+
+/* A turn that takes its time before it sets a timer. */
+static void
+slow_turn(void *arg)
+{
+	for (uint64_t end = clock_ms() + 60; clock_ms() < end;)
+		;
+	late_set = clock_ms();
+	timer_set(&late, 80);
+	add(arg);
+}
+
+static void
+test_a_timer_is_never_early(void **state)
+{
+	struct timer first;
+
+	(void)state;
+	trace[0] = '\0';
+	timer_init(&first, loop, slow_turn, (char[]){"a"});
+	timer_init(&late, loop, on_late, (char[]){"b"});
+	timer_set(&first, 1);
+	loop_run(loop);
+	assert_streq(trace, "ab");
+	/* the kernel's coarse clock is up to 10 ms behind */
+	assert_true(late_came - late_set >= 70);
+}
+
 static void
 test_defer(void **state)
 {
@@ -146,7 +183,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_timers_in_order),
+		cmocka_unit_test(test_timers_in_order), cmocka_unit_test(test_a_timer_is_never_early),
 		cmocka_unit_test(test_defer),
 		cmocka_unit_test(test_watch),
 		cmocka_unit_test(test_signal),
