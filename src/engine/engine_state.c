@@ -307,23 +307,23 @@ orphans_of(const struct orphan *o, pid_t *pids, size_t max)
 	return k;
 }
 
+/* One may be listed twice, or be found through two entries while it is dying: it counts once. */
 static size_t
 kill_orphans(const struct engine_store *s)
 {
-	pid_t pids[ENGINE_MAX_PIDS];
+	pid_t pids[ENGINE_MAX_PIDS], killed[ENGINE_MAX_PIDS];
 	size_t all = 0;
 
 	for (size_t i = 0; i < s->nleft; i++) {
 		size_t n = orphans_of(&s->left[i], pids, ENGINE_MAX_PIDS);
 
-		/* One may be listed twice: it counts once. */
-		for (size_t k = 0; k < n; k++) {
+		for (size_t k = 0; k < n && all < ENGINE_MAX_PIDS; k++) {
 			bool again = false;
 
-			for (size_t l = 0; l < k; l++)
-				again = again || pids[l] == pids[k];
+			for (size_t l = 0; l < all; l++)
+				again = again || killed[l] == pids[k];
 			if (!again && kill(pids[k], SIGKILL) == 0)
-				all++;
+				killed[all++] = pids[k];
 		}
 	}
 	return all;

@@ -154,12 +154,14 @@ engine_with(const char *words)
 	t.e = engine_new(t.env, &t.conf, &t.m, &ops, NULL);
 }
 
+/* What is true for a moment only was true. */
 #define UNTIL(cond)                                                                           \
 	do {                                                                                  \
 		uint64_t until_ = clock_ms() + PATIENCE;                                      \
-		while (!(cond) && clock_ms() < until_)                                        \
+		bool came_;                                                                   \
+		while (!(came_ = (cond)) && clock_ms() < until_)                              \
 			loop_once(t.loop, 20);                                                \
-		if (!(cond))                                                                  \
+		if (!came_)                                                                   \
 			fail_msg("waited in vain for %s; %s", #cond, t.trail);                \
 	} while (0)
 #define STATE() (engine_info(t.e)->state)
