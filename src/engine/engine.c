@@ -390,16 +390,39 @@ engine_restart(struct engine *e, bool force)
 		limit_drain(e, REASON_USER);
 }
 
+int
+engine_owes(const struct engine *e)
+{
+	return e->inflight - e->held;
+}
+
+static void
+owes_changed(struct engine *e, int before)
+{
+	int now = engine_owes(e);
+
+	if (before <= 0)
+		e->progress_at = clock_ms();
+	if ((before > 0) != (now > 0))
+		engine_wedge_watch(e);
+}
+
+void
+engine_set_held(struct engine *e, int n)
+{
+	int before = engine_owes(e);
+
+	e->held = n;
+	owes_changed(e, before);
+}
+
 void
 engine_set_inflight(struct engine *e, int n)
 {
-	bool watch = (e->inflight == 0) != (n == 0);
+	int before = engine_owes(e);
 
-	if (e->inflight == 0)
-		e->progress_at = clock_ms();
 	e->inflight = n;
-	if (watch)
-		engine_wedge_watch(e);
+	owes_changed(e, before);
 	if (n == 0 && e->info.state == ENGINE_DRAINING)
 		engine_feed(e, IN_IDLE, e->info.reason);
 }

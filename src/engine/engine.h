@@ -114,6 +114,8 @@ void engine_restart(struct engine *e, bool force);
 
 /* The router says how many requests are in flight; 0 ends a drain. */
 void engine_set_inflight(struct engine *e, int n);
+/* How many of those wait for their clients and not for the engine: a client that does not read is no stall. */
+void engine_set_held(struct engine *e, int n);
 /* Bytes of an answer came, or a sign that a prompt is being worked on: an engine with requests in flight is not stalled.
  * Cheap: called for each read. */
 void engine_progress(struct engine *e);

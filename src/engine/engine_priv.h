@@ -115,7 +115,7 @@ struct engine {
 	struct engine_exit exits[ENGINE_EXITS];
 	bool again, due, unlimited;
 	enum engine_reason why, why_again;	/* it was started; it shall be started again */
-	int inflight;
+	int inflight, held;		/* held: of those in flight, waiting for their clients */
 	uint64_t progress_at;		/* last byte of an answer, or when requests began to be in flight */
 	struct engine_want wants[16];	/* inputs that came while one is carried out */
 	size_t nwants;
@@ -229,6 +229,9 @@ void engine_cmdstop_kill(struct engine *e);
 void engine_cmdstop_exited(struct engine *e, int status);
 void engine_cmdstop_init(struct engine *e);
 void engine_cmdstop_fini(struct engine *e);
+
+/* Requests that it owes something. */
+int engine_owes(const struct engine *e);
 
 /* engine_reap.c */
 void engine_reap_start(struct engine_env *env);

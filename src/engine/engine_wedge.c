@@ -60,7 +60,7 @@ calm_down(struct engine *e)
 static bool
 watched(const struct engine *e)
 {
-	return engine_serving(e) && e->inflight > 0 && e->m->stall_timeout != 0;
+	return engine_serving(e) && engine_owes(e) > 0 && e->m->stall_timeout != 0;
 }
 
 static void
@@ -120,7 +120,7 @@ gather(struct engine *e, int canary, struct policy_quiet *q)
 	*q = (struct policy_quiet){
 		.timeout = e->m->stall_timeout,
 		.every = policy_stall_every(e->m->stall_timeout),
-		.inflight = e->inflight,
+		.inflight = engine_owes(e),
 		.silent = now - e->progress_at,
 		.idle = w->idle_since == 0 ? 0 : now - w->idle_since,
 		.blind = e->m->external || (canary == CANARY_NONE && w->use_at == 0),
@@ -205,7 +205,7 @@ engine_wedge_asks(struct engine *e)
 
 	/* It may have moved while its health was looked at. */
 	if (w->state == WEDGE_STALLED && w->asked_at == 0 &&
-	    (e->inflight == 0 || clock_ms() - e->progress_at < e->m->stall_timeout))
+	    (engine_owes(e) == 0 || clock_ms() - e->progress_at < e->m->stall_timeout))
 		calm_down(e);
 	return w->state != WEDGE_CALM && e->m->stall_timeout != 0;
 }
@@ -283,7 +283,7 @@ on_tick(void *arg)
 	gather(e, CANARY_NONE, &q);
 	if (w->state == WEDGE_CALM && policy_stall(&q) == STALL_ASK) {
 		w->state = WEDGE_STALLED;
-		snprintf(w->seen, sizeof(w->seen), "%d request%s got nothing", e->inflight, e->inflight == 1 ? "" : "s");
+		snprintf(w->seen, sizeof(w->seen), "%d request%s got nothing", engine_owes(e), engine_owes(e) == 1 ? "" : "s");
 		engine_probe_soon(e);
 	}
 }

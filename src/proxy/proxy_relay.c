@@ -19,8 +19,10 @@ void
 txn_put(struct txn *t, const char *p, size_t n)
 {
 	t->bytes_out += n;
-	if (http_reply_body(t->req, p, n) > HTTP_HIGH_WATER && t->xfer != NULL)
+	if (http_reply_body(t->req, p, n) > HTTP_HIGH_WATER && t->xfer != NULL) {
 		http_xfer_pause(t->xfer);
+		router_held(t->ticket, true);
+	}
 }
 
 static void
@@ -39,8 +41,10 @@ emit(void *arg, const char *p, size_t n)
 void
 txn_writable(struct txn *t)
 {
-	if (t->xfer != NULL)
+	if (t->xfer != NULL) {
 		http_xfer_resume(t->xfer);
+		router_held(t->ticket, false);
+	}
 }
 
 void

@@ -159,6 +159,7 @@ tunnel_begin(struct txn *t, const struct http_head *h)
 	t->begun = t->tunnel = true;
 	t->first_byte_at = clock_ms();
 	hold_end(t);
+	router_held(t->ticket, true);	/* a silent tunnel is no stalled engine */
 	http_reply_start(t->req, h->status, &t->fields, HTTP_LENGTH_NONE);
 	http_req_tunnel(t->req);
 	http_reply_flush(t->req);

@@ -345,6 +345,7 @@ on_gone(void *arg, enum http_close why)
 		/* Engines that dislike a hang-up are read to the end. */
 		if (m != NULL && m->abort_drain) {
 			http_xfer_resume(t->xfer);
+			router_held(t->ticket, false);
 			return;
 		}
 	}

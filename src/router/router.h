@@ -55,6 +55,8 @@ int router_position(const struct ticket *t);
 void router_untimed(struct ticket *t);
 /* The engine answers, or works on the prompt of, this request. Cheap. */
 void router_progress(struct ticket *t);
+/* Whether this request waits for its client and not for the engine, so that its silence says nothing of the engine. */
+void router_held(struct ticket *t, bool held);
 /* The proxy tells that the engine behaves as if dead. */
 void router_suspect(struct ticket *t);
 

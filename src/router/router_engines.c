@@ -11,6 +11,7 @@ const struct router_ops router_real_ops = {
 	.kill = engine_kill,
 	.restart = engine_restart,
 	.set_inflight = engine_set_inflight,
+	.set_held = engine_set_held,
 	.progress = engine_progress,
 	.suspect = engine_suspect,
 	.info = engine_info,

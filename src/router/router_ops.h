@@ -15,6 +15,7 @@ struct router_ops {
 	void (*kill)(struct engine *e, enum engine_reason why);
 	void (*restart)(struct engine *e, bool force);
 	void (*set_inflight)(struct engine *e, int n);
+	void (*set_held)(struct engine *e, int n);
 	void (*progress)(struct engine *e);
 	void (*suspect)(struct engine *e);
 	const struct engine_info *(*info)(struct engine *e);

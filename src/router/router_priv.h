@@ -23,6 +23,7 @@ struct ticket {
 	uint64_t deadline;
 	bool waiting;
 	bool requeued;
+	bool held;			/* in flight, and waits for its client */
 	bool untimed;			/* its end does not move idle_since */
 };
 TAILQ_HEAD(tickets, ticket);
@@ -34,7 +35,7 @@ struct slot {
 	const struct conf_model *model;	/* in conf */
 	struct engine *engine;		/* (owned) NULL until first used */
 	struct tickets queue;
-	int queued, in_flight;
+	int queued, in_flight, held;
 	enum policy_claim claim;	/* wanted although nobody waits; NONE once it was started */
 	uint64_t word;			/* ordinal of a person's last word on it; 0: none */
 	uint64_t turn;			/* ordinal of a claim that is nobody's */

@@ -149,11 +149,25 @@ router_submit(struct router *r, const char *model, router_cb *cb, void *arg, str
 	return t;
 }
 
+void
+router_held(struct ticket *t, bool held)
+{
+	struct slot *s = t->slot;
+
+	if (s == NULL || t->waiting || t->held == held)
+		return;
+	t->held = held;
+	s->held += held ? 1 : -1;
+	if (s->engine != NULL)
+		t->router->eng->set_held(s->engine, s->held);
+}
+
 static void
 leave_flight(struct ticket *t)
 {
 	struct slot *s = t->slot;
 
+	router_held(t, false);
 	s->in_flight--;
 	/* Also while others are in flight: the last one may be one that does not count. */
 	if (!t->untimed) {

@@ -275,3 +275,16 @@ def test_a_process_that_is_stopped_is_hung(mai):
     r = mai.chat("m", timeout=40)
     assert r.status == 200, r
     assert mai.status()["pid"] != pid and wedged(mai)["requests_lost"] == 1
+
+
+def test_a_client_that_does_not_read_is_no_stall(mai):
+    """The engine is held back by its one client and has no time for another question: still it is well."""
+    mai.config({"m": {**mai.engine("m", ["--serial"], stallTimeout=1), "engine": "llama-server"}})
+    pid = mai.start_all()["pid"]
+    with mai.raw(timeout=30) as c:
+        c.send(http.request("POST", "/v1/chat/completions", http.chat("m", True), [("X-Fake", "sse=400000, gap=0")]))
+        assert c.head()[0] == 200
+        wait(lambda: mai.get("/api/requests").json["requests"][0]["bytes_out"] > 200_000, 10, "the back-log is full")
+        never(lambda: mai.status()["pid"] != pid or wedged(mai), 4, "restarted because a client does not read")
+    assert mai.chat("m", timeout=30).status == 200
+    assert mai.status()["pid"] == pid

@@ -19,7 +19,7 @@ struct http_target target;
 struct ticket *newest;
 struct router_answer verdict;
 bool must_wait, grant_requeue;
-int ntickets, nsuspects, nrequeues, nprogress, nuntimed, waited, place;
+int ntickets, nsuspects, nrequeues, nprogress, nheld, nuntimed, waited, place;
 const char *swap_from, *swap_to, *last_model;
 char asked[300];
 struct engine_exit last_exit = {.valid = true, .text = "exit status 1", .cause = "out of luck"};
@@ -126,6 +126,13 @@ int
 router_position(const struct ticket *t)
 {
 	return t->waiting ? place : 0;
+}
+
+void
+router_held(struct ticket *t, bool held)
+{
+	(void)t;
+	nheld += held ? 1 : -1;
 }
 
 void
@@ -255,7 +262,7 @@ setup(void **state)
 	memset(&verdict, 0, sizeof(verdict));
 	must_wait = false;
 	grant_requeue = true;
-	ntickets = nsuspects = nrequeues = nprogress = nuntimed = waited = nrequests_seen = 0;
+	ntickets = nsuspects = nrequeues = nprogress = nheld = nuntimed = waited = nrequests_seen = 0;
 	place = 1;
 	swap_from = swap_to = NULL;
 	last_model = "qwen";

@@ -33,7 +33,7 @@ extern const char *last_model;		/* the served one, or the last */
 extern int place;			/* in the queue */
 /* what was asked of them */
 extern struct ticket *newest;
-extern int ntickets, nsuspects, nrequeues, nprogress, nuntimed, nrequests_seen;
+extern int ntickets, nsuspects, nrequeues, nprogress, nheld, nuntimed, nrequests_seen;
 extern char asked[300];
 
 extern struct loop *loop;

@@ -94,6 +94,7 @@ fake_set_inflight(struct engine *e, int n)
 		set(e, ENGINE_STOPPING);
 }
 
+static void fake_set_held(struct engine *e, int n) { assert_in_range(n, 0, e->inflight); }
 static void fake_progress(struct engine *e) { (void)e; }
 static void fake_suspect(struct engine *e) { (void)e; }
 static const struct engine_info *fake_info(struct engine *e) { return &e->info; }
@@ -117,7 +118,7 @@ fake_preflight(struct engine *e, enum engine_reason why)
 
 static const struct router_ops fake_ops = {
 	fake_create, fake_destroy, fake_set_conf, fake_start, fake_stop, fake_kill, fake_restart, fake_set_inflight,
-	fake_progress, fake_suspect, fake_info, fake_target, fake_settled, fake_need, fake_preflight,
+	fake_set_held, fake_progress, fake_suspect, fake_info, fake_target, fake_settled, fake_need, fake_preflight,
 };
 
 struct req {

@@ -155,6 +155,7 @@ fake_destroy(struct engine **e)
 static void fake_set_conf(struct engine *e, struct conf *c, const struct conf_model *m) { (void)c; e->model = m; }
 static void fake_start(struct engine *e, enum engine_reason why, bool manual) { (void)why; feed(e, manual ? IN_START : IN_START_AUTO); }
 static void fake_kill(struct engine *e, enum engine_reason why) { (void)why; feed(e, IN_KILL); }
+static void fake_set_held(struct engine *e, int n) { assert_in_range(n, 0, e->inflight); }
 static void fake_progress(struct engine *e) { (void)e; }
 static void fake_suspect(struct engine *e) { (void)e; }
 static const struct engine_info *fake_info(struct engine *e) { return &e->info; }
@@ -232,7 +233,7 @@ fake_preflight(struct engine *e, enum engine_reason why)
 
 static const struct router_ops fake_ops = {
 	fake_create, fake_destroy, fake_set_conf, fake_start, fake_stop, fake_kill, fake_restart, fake_set_inflight,
-	fake_progress, fake_suspect, fake_info, fake_target, fake_settled, fake_need, fake_preflight,
+	fake_set_held, fake_progress, fake_suspect, fake_info, fake_target, fake_settled, fake_need, fake_preflight,
 };
 
 static void
