@@ -207,6 +207,7 @@ server_reload(void *arg, struct err *e)
 	conf_errors_fini(&errs);
 	lim = limits_of(c);
 	http_server_set_limits(s->http, &lim);
+	log_set_level((enum log_level)c->log_level);
 	router_reload(s->router, c);
 	api_set_conf(s->api, c);
 	conf_unref(&s->conf);

@@ -34,15 +34,17 @@ mark_end(const struct engine *e, const struct engine_exit *x)
 static void
 tell(const struct engine *e, const struct engine_exit *x)
 {
+	const char *why = x->cause[0] != '\0' ? ": " : "";
 	char up[32];
 
 	mark_end(e, x);
 	text_duration(up, sizeof(up), x->uptime_ms, true);
 	if (x->expected)
 		log_info("engine", e->id, "ended after %s: %s", up, x->text);
+	else if (e->info.spawned_at == 0)
+		log_warn("engine", e->id, "%s%s%s", x->text, why, x->cause);
 	else
-		log_warn("engine", e->id, "died after %s: %s%s%s", up, x->text, x->cause[0] != '\0' ? ": " : "",
-		    x->cause);
+		log_warn("engine", e->id, "died after %s: %s%s%s", up, x->text, why, x->cause);
 }
 
 /* A second look at what cannot be started says the same again, maybe for another reason: one card is enough. */

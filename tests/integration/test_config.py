@@ -210,3 +210,15 @@ def test_environment_mode_reads_every_name_in_any_case(mai):
 def test_times_and_sizes_with_units(mai):
     r = check(mai, "maxBody: 1MiB\nheadTimeout: 1.5\nmodels: {m: {cmd: \"x ${PORT}\", ttl: 10m, startTimeout: 2h}}\n")
     assert r.returncode == 0, r
+
+
+def test_the_level_of_the_log_follows_a_reload(mai):
+    mai.config({"m": mai.engine("m")}, logLevel="error")
+    mai.serve()
+    mai.settle_fds()
+    assert mai.post("/start").status == 200
+    assert "ready after" not in mai.log()
+    mai.config({"m": mai.engine("m")}, logLevel="info")
+    assert mai.post("/api/reload").status == 200
+    assert mai.post("/api/restart").status == 200
+    assert "ready after" in mai.log()
