@@ -10,6 +10,8 @@
 #include "base/xmalloc.h"
 #include "router/router_priv.h"
 
+#define SETTLE_BOUND 5000	/* ms in which memory has come back, or is not waited for any more */
+
 static void on_tick(void *arg);
 static void on_kick(void *arg);
 
@@ -233,9 +235,11 @@ sooner(uint64_t again, uint64_t due, uint64_t now)
 
 /* Somebody waits, nothing runs and nothing is on its way: that must not be. It is looked at again, and said. */
 static bool
-stuck(struct router *r)
+stuck(struct router *r, uint64_t now)
 {
-	if (r->shutting || r->settle_since != 0 || router_queued(r) == 0 || router_occupant(r, NULL) != NULL)
+	bool settling = r->settle_since != 0 && now < r->settle_since + SETTLE_BOUND;
+
+	if (r->shutting || settling || router_queued(r) == 0 || router_occupant(r, NULL) != NULL)
 		return false;
 	log_error("router", NULL, "%d requests wait and nothing is being loaded", router_queued(r));
 	return true;
@@ -272,7 +276,7 @@ look(struct router *r)
 	sweep_leaving(r);
 	again = sooner(again, queue_next_deadline(r), now);
 	again = sooner(again, unload_idle(r, now), now);
-	if (stuck(r))
+	if (stuck(r, now))
 		again = sooner(again, now + 1000, now);
 	if (again != 0 && (!timer_armed(&r->tick) || timer_left(&r->tick) > again))
 		timer_set(&r->tick, again);

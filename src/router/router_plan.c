@@ -224,7 +224,6 @@ do_evict(struct router *r, struct slot *v, struct slot *by, bool bounded)
 	}
 	if (!leaves)
 		v->claim = CLAIM_NONE;
-	r->settle_since = clock_ms();
 	r->eng->stop(v->engine, REASON_SWAP, false, !bounded);
 }
 
@@ -389,7 +388,6 @@ squeeze(struct router *r, struct slot *s)
 	s->squeezed = true;
 	s->replaces = best;
 	best->gave_way_to = s;
-	r->settle_since = clock_ms();
 	r->eng->stop(best->engine, REASON_SWAP, false, true);
 }
 
@@ -423,6 +421,8 @@ plan_changed(struct slot *s, enum engine_state from, enum engine_state to)
 		load_failed(r, s);
 		break;
 	case ENGINE_STOPPED:
+		r->settle_since = clock_ms();
+		break;
 	case ENGINE_STARTING:
 	case ENGINE_DRAINING:
 	case ENGINE_STOPPING:

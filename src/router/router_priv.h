@@ -85,7 +85,7 @@ struct router {
 	uint64_t words;			/* how often people asked */
 	uint64_t arrivals;		/* how many requests came */
 	uint64_t uses;			/* how many uses ended */
-	uint64_t settle_since;		/* an engine was stopped then, its memory may not be back yet; 0: it is */
+	uint64_t settle_since;		/* an engine was gone then, its memory may not be back yet; 0: it is */
 	uint64_t swaps;
 	struct conf *undo;		/* (ref) what was before a name from outside took a model's place; NULL */
 	char *undo_id;			/* (owned) the model that was there */

@@ -100,7 +100,18 @@ static void fake_suspect(struct engine *e) { (void)e; }
 static const struct engine_info *fake_info(struct engine *e) { return &e->info; }
 static const struct http_target *fake_target(const struct engine *e) { (void)e; return &target; }
 static bool unsettled;
-static bool fake_settled(struct engine_env *env, uint64_t since, uint64_t need) { (void)need; (void)env; return since == 0 || !unsettled; }
+static uint64_t settle_since;	/* as the router told it last */
+static int settle_asked;
+
+static bool
+fake_settled(struct engine_env *env, uint64_t since, uint64_t need)
+{
+	(void)need;
+	(void)env;
+	settle_since = since;
+	settle_asked++;
+	return since == 0 || !unsettled;
+}
 
 static uint64_t fake_need(const struct engine_env *env, const struct conf_model *m) { (void)env; return m->memory; }
 static const struct conf_model *unfit;
@@ -162,6 +173,9 @@ setup(void **state)
 	(void)state;
 	nengines = 0;
 	unfit = NULL;
+	unsettled = false;
+	settle_since = 0;
+	settle_asked = 0;
 	loop = loop_new();
 	bus = bus_new();
 	metrics = metrics_new();
@@ -1128,6 +1142,63 @@ test_nobody_left_to_give_way_for(void **state)
 	router_done(&c.t);
 }
 
+static void
+pass(uint64_t ms)
+{
+	for (uint64_t end = clock_ms() + ms; clock_ms() < end;)
+		loop_once(loop, 2);
+}
+
+/* What it held comes back once it is gone, however long it took to finish its work before. */
+static void
+test_settling_begins_at_the_end(void **state)
+{
+	struct req a, b;
+	uint64_t gone;
+
+	(void)state;
+	serve_one(&a, "a");
+	submit(&b, "b");
+	turn();
+	assert_int_equal(engine_of("a")->info.state, ENGINE_DRAINING);
+	pass(20);
+	router_done(&a.t);
+	pass(20);
+	assert_int_equal(engine_of("a")->info.state, ENGINE_STOPPING);
+	assert_int_equal(settle_asked, 0);
+	gone = clock_ms();
+	set(engine_of("a"), ENGINE_STOPPED);
+	turn();
+	assert_true(settle_asked > 0);
+	assert_true(settle_since >= gone);
+	router_done(&b.t);
+}
+
+/* Whoever ended it. */
+static void
+test_settling_after_every_end(void **state)
+{
+	struct req a, b;
+
+	(void)state;
+	serve_one(&a, "a");
+	router_done(&a.t);
+	router_do(router, VERB_STOP, "a", 0, false, NULL, NULL, NULL);
+	turn();
+	set(engine_of("a"), ENGINE_STOPPED);
+	turn();
+	unsettled = true;
+	submit(&b, "b");
+	turn();
+	assert_true(settle_asked > 0);
+	for (size_t i = 0; i < nengines; i++)
+		assert_true(strcmp(engines[i].model->id, "b") != 0 || engines[i].starts == 0);
+	unsettled = false;
+	pass(30);
+	assert_int_equal(engine_of("b")->starts, 1);
+	router_done(&b.t);
+}
+
 int
 main(void)
 {
@@ -1145,7 +1216,7 @@ main(void)
 		T(test_budget_names_the_holder), T(test_a_look_before_anybody_gives_way), T(test_rollback), T(test_stay),
 		T(test_no_rollback_after_it_was_ready), T(test_preload), T(test_the_last_word),
 		T(test_memory_ran_out), T(test_pinned_while_it_runs),
-		T(test_nobody_left_to_give_way_for),
+		T(test_nobody_left_to_give_way_for), T(test_settling_begins_at_the_end), T(test_settling_after_every_end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
