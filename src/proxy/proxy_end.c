@@ -87,7 +87,6 @@ wait_again(struct txn *t)
 	strbuf_clear(&t->fields);
 	strbuf_clear(&t->head);
 	t->fold = FOLD_NONE;
-	t->again = true;
 	t->queued_at = clock_ms();
 	note_phase(t, REQ_QUEUED);
 	hold_begin(t);

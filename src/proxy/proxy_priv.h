@@ -128,7 +128,6 @@ struct txn {
 	bool begun;			/* bytes of the answer passed: they are never sent anew */
 	bool sse, close_delimited, deciding, rewriting, gathering;
 	bool unsure;			/* deciding: it is whole unless the engine died */
-	bool again;			/* it was sent once before */
 	bool hangup;			/* its engine is being stopped */
 	bool cut;			/* it ended before its end */
 	bool noted;			/* note_end was made */

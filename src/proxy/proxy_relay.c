@@ -391,7 +391,7 @@ txn_forward(struct txn *t, const struct router_answer *a)
 	const struct conf_model *m = a->model;
 	const char *name = t->name[0] != '\0' ? t->name : m->id;
 
-	t->waited_ms += t->again ? clock_ms() - t->queued_at : a->waited_ms;
+	t->waited_ms += a->waited_ms;
 	if (t->pm == NULL || strcmp(t->pm->id, m->id) != 0)
 		t->pm = proxy_model_get(p, m->id);
 	if (t->conf != c) {

@@ -185,7 +185,7 @@ refused(struct txn *t, const struct router_answer *a)
 	}
 	if (r->status == 503 && f.retry_after == 0)
 		f.retry_after = a->refusal == REFUSE_FAILED ? 60 : 5;
-	t->waited_ms = a->waited_ms;
+	t->waited_ms += a->waited_ms;
 	txn_fail(t, r->status, &f);
 	strbuf_fini(&list);
 }

@@ -27,7 +27,7 @@ struct router_answer {
 	const struct conf_model *model;		/* borrowed; NULL for NOT_FOUND */
 	const struct http_target *target;	/* granted: where; copied by the caller before it returns to the loop */
 	uint64_t generation;
-	uint64_t waited_ms;
+	uint64_t waited_ms;			/* this time: after a requeue since then */
 	int retry_after;			/* seconds, for 503 */
 	char cause[512];
 };
@@ -46,8 +46,8 @@ struct ticket *router_submit(struct router *r, const char *model, router_cb *cb,
     struct router_answer *now, bool *waits);
 /* Ends it: a waiting request leaves the queue, one in flight is finished. Accepts NULL, nulls. */
 void router_done(struct ticket **tp);
-/* The engine died before the client got a byte: waits again, at the head, behind one restart; cb comes later. False when
- * this was done once before: the ticket is unchanged. */
+/* The engine died before the client got a byte: waits again, at the head, behind one restart, with a queueMaxWait of its
+ * own; cb comes later. False when this was done once before, or there is nothing to wait for: the ticket is unchanged. */
 bool router_requeue(struct ticket *t);
 /* 1 for the next to be served; 0 when in flight. */
 int router_position(const struct ticket *t);

@@ -19,6 +19,7 @@ struct ticket {
 	router_cb *cb;
 	void *arg;
 	uint64_t since;			/* arrival */
+	uint64_t queued_at;		/* the same, or the crash that made it wait once more */
 	uint64_t turn;			/* its ordinal */
 	uint64_t deadline;
 	bool waiting;

@@ -45,7 +45,7 @@ ticket_fill_grant(struct ticket *t, struct router_answer *a)
 		.model = s->model,
 		.target = s->router->eng->target(s->engine),
 		.generation = s->router->eng->info(s->engine)->generation,
-		.waited_ms = clock_ms() - t->since,
+		.waited_ms = clock_ms() - t->queued_at,
 	};
 }
 
@@ -83,7 +83,7 @@ refuse(struct ticket *t, enum router_refusal why, const char *cause)
 	queue_remove(t);
 	t->slot = NULL;
 	refusal_fill(&a, s, why, cause);
-	a.waited_ms = clock_ms() - t->since;
+	a.waited_ms = clock_ms() - t->queued_at;
 	answer(t, &a);
 }
 
@@ -148,7 +148,7 @@ queue_expire(struct router *r, uint64_t now)
 			if (t->deadline == 0 || t->deadline > now)
 				continue;
 			snprintf(cause, sizeof(cause), "waited %llu s for the model",
-			    (unsigned long long)(now - t->since) / 1000);
+			    (unsigned long long)(now - t->queued_at) / 1000);
 			refuse(t, REFUSE_QUEUE_TIMEOUT, cause);
 			next = TAILQ_FIRST(&s->queue);
 		}

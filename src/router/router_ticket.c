@@ -99,6 +99,15 @@ flight_enter(struct ticket *t)
 	t->router->eng->set_inflight(s->engine, s->in_flight);
 }
 
+static void
+wait_from(struct ticket *t, uint64_t now)
+{
+	uint64_t limit = t->router->conf->queue_max_wait;
+
+	t->queued_at = now;
+	t->deadline = limit == 0 ? 0 : now + limit;
+}
+
 struct ticket *
 router_submit(struct router *r, const char *model, router_cb *cb, void *arg, struct router_answer *now, bool *waits)
 {
@@ -136,14 +145,13 @@ router_submit(struct router *r, const char *model, router_cb *cb, void *arg, str
 	t->arg = arg;
 	t->since = clock_ms();
 	t->turn = ++r->arrivals;
+	wait_from(t, t->since);
 	if (s->queued == 0 && slot_admits(s)) {
 		flight_enter(t);
 		ticket_fill_grant(t, now);
 		return t;
 	}
 	*waits = true;
-	if (r->conf->queue_max_wait != 0)
-		t->deadline = t->since + r->conf->queue_max_wait;
 	queue_put(s, t, false);
 	router_kick(r);
 	return t;
@@ -209,6 +217,8 @@ router_requeue(struct ticket *t)
 		return false;
 	t->requeued = true;
 	leave_flight(t);
+	/* Its turn stays, but what it waits for from now on has nothing to do with the time it was being answered. */
+	wait_from(t, clock_ms());
 	queue_put(s, t, true);
 	router_kick(t->router);
 	return true;

@@ -1199,6 +1199,28 @@ test_settling_after_every_end(void **state)
 	router_done(&b.t);
 }
 
+/* An answer that took longer than a request may wait, and was lost: the second wait has its own time. */
+static void
+test_a_requeue_has_its_own_time(void **state)
+{
+	struct req q;
+
+	(void)state;
+	conf->queue_max_wait = 200;
+	serve_one(&q, "a");
+	pass(250);
+	set(engine_of("a"), ENGINE_BACKOFF);
+	assert_true(router_requeue(q.t));
+	turn();
+	assert_int_equal(q.answers, 1);
+	set(engine_of("a"), ENGINE_READY);
+	turn();
+	assert_int_equal(q.answers, 2);
+	assert_int_equal(q.a.refusal, REFUSE_NONE);
+	assert_true(q.a.waited_ms < 200);
+	router_done(&q.t);
+}
+
 int
 main(void)
 {
@@ -1217,6 +1239,7 @@ main(void)
 		T(test_no_rollback_after_it_was_ready), T(test_preload), T(test_the_last_word),
 		T(test_memory_ran_out), T(test_pinned_while_it_runs),
 		T(test_nobody_left_to_give_way_for), T(test_settling_begins_at_the_end), T(test_settling_after_every_end),
+		T(test_a_requeue_has_its_own_time),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
