@@ -445,6 +445,7 @@ engine_info(struct engine *e)
 	struct engine_info *i = &e->info;
 
 	i->max_attempts = e->m->max_attempts;
+	i->lingers = i->state == ENGINE_FAILED && e->pgid != 0 && !i->quarantined;
 	i->usual_ms = engine_store_usual(e->env, e->id);
 	i->exits = i->last_exit = e->exits;
 	return i;

@@ -48,6 +48,7 @@ struct engine_info {
 	int max_attempts;
 	bool wanted;			/* it is to run (also while in backoff) */
 	bool quarantined;		/* something of it cannot be killed */
+	bool lingers;			/* failed, but not gone yet: it holds its memory and its port for a moment more */
 	uint64_t usual_ms;		/* median of its last loads; 0: unknown */
 	uint64_t last_load_ms;
 	int progress;			/* per mille of the load as its log tells; -1: unknown */
@@ -86,6 +87,8 @@ void engine_env_kill_all(struct engine_env *env);
 struct engine_ops {
 	/* After each change of state; may call engine functions but engine_free. */
 	void (*changed)(void *arg, struct engine *e, enum engine_state from, enum engine_state to);
+	/* It does not linger any more. May be NULL; may call engine functions but engine_free. */
+	void (*gone)(void *arg, struct engine *e);
 };
 
 /* c is referenced, m must be in it. ops borrowed. Owned by caller. */

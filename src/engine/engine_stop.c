@@ -126,6 +126,14 @@ engine_kill_everything(struct engine *e)
 		timer_set(&e->gone, e->gone_wait);
 }
 
+/* Where no change of state says so. */
+static void
+tell_gone(struct engine *e)
+{
+	if (e->info.state == ENGINE_FAILED && e->ops != NULL && e->ops->gone != NULL)
+		e->ops->gone(e->arg, e);
+}
+
 static void
 nothing_left(struct engine *e)
 {
@@ -139,6 +147,7 @@ nothing_left(struct engine *e)
 	e->info.port = 0;
 	engine_store_alive(e->env);
 	engine_feed(e, IN_GONE, e->info.reason);
+	tell_gone(e);
 }
 
 static void
@@ -148,6 +157,7 @@ quarantine(struct engine *e, const pid_t *pids, size_t n)
 	log_error("engine", e->id, "%zu process%s cannot be killed, pid %ld first; still trying", n, n == 1 ? "" : "es",
 	    n > 0 && n <= ENGINE_MAX_PIDS ? (long)pids[0] : (long)e->pgid);
 	engine_publish(e);
+	tell_gone(e);
 }
 
 void

@@ -41,7 +41,18 @@ on_engine_changed(void *arg, struct engine *e, enum engine_state from, enum engi
 	router_kick(r);
 }
 
-static const struct engine_ops engine_callbacks = {.changed = on_engine_changed};
+/* What a failed one held has become free. */
+static void
+on_engine_gone(void *arg, struct engine *e)
+{
+	struct slot *s = arg;
+
+	(void)e;
+	s->router->settle_since = clock_ms();
+	router_kick(s->router);
+}
+
+static const struct engine_ops engine_callbacks = {.changed = on_engine_changed, .gone = on_engine_gone};
 
 struct engine *
 slot_engine(struct slot *s)
@@ -239,6 +250,8 @@ stuck(struct router *r, uint64_t now)
 {
 	bool settling = r->settle_since != 0 && now < r->settle_since + SETTLE_BOUND;
 
+	for (size_t i = 0; i < r->nslots; i++)
+		settling = settling || slot_dying(r->slots[i]);
 	if (r->shutting || settling || router_queued(r) == 0 || router_occupant(r, NULL) != NULL)
 		return false;
 	log_error("router", NULL, "%d requests wait and nothing is being loaded", router_queued(r));

@@ -31,6 +31,12 @@ slot_leaves(const struct slot *s)
 }
 
 bool
+slot_dying(const struct slot *s)
+{
+	return s->engine != NULL && s->router->eng->info(s->engine)->lingers;
+}
+
+bool
 slot_pinned(const struct slot *s)
 {
 	return s->pinned < 0 ? s->model->pin : s->pinned != 0;
@@ -60,11 +66,11 @@ describe(const struct router *r, struct slot *s, struct policy_model *m)
 {
 	const struct engine_info *i = s->engine == NULL ? NULL : r->eng->info(s->engine);
 	const struct ticket *t = TAILQ_FIRST(&s->queue);
-	bool again = restarting(s);
+	bool again = restarting(s), dies = slot_dying(s);
 
 	*m = (struct policy_model){
-		.state = again ? ENGINE_STARTING : slot_state(s),
-		.leaving = slot_leaves(s),
+		.state = again ? ENGINE_STARTING : dies ? ENGINE_STOPPING : slot_state(s),
+		.leaving = dies || slot_leaves(s),
 		.may_stay = !s->leaving && !verbs_stopping(r, s),
 		.bounded = i != NULL && i->kill_at != 0,
 		.pinned = slot_pinned(s) && !s->leaving,

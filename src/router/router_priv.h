@@ -153,5 +153,7 @@ bool plan_swapping(const struct slot *s);
 void slot_start(struct slot *s);
 /* Draining or stopping, and not to come back by itself. */
 bool slot_leaves(const struct slot *s);
+/* Failed, but its processes are not dead yet: until they are it is as good as stopping. */
+bool slot_dying(const struct slot *s);
 
 #endif

@@ -252,6 +252,22 @@ def test_a_load_that_fails_brings_the_old_one_back(mai):
     assert states(mai)["b"] == "failed"
 
 
+def test_one_that_failed_is_gone_before_the_old_one_comes_back(mai):
+    """They share a port: the old one cannot have it before the new one is dead."""
+    port = mai.port + 400
+
+    def at(id, *args):
+        return {**mai.engine(id), "cmd": mai.fake(*args, record=mai.records[id].path, port=port), "proxy": f"http://127.0.0.1:{port}"}
+
+    mai.engine("a"), mai.engine("b")
+    serve(mai, {"a": at("a"), "b": at("b", "--never-ready", "--mute")}, minResident=0, maxAttempts=0, healthCheckTimeout=1)
+    assert mai.chat("a").status == 200
+    r = mai.chat("b")
+    assert r.status == 503 and "no sign of life" in r.json["mai"]["cause"], r
+    wait(lambda: loaded(mai) == ["a"], 5, lambda: f"a is back: {states(mai)}")
+    assert mai.chat("a").status == 200
+
+
 def test_stay_leaves_it_failed(mai):
     serve(mai, {"a": mai.engine("a"), "b": mai.engine("b", ["--never-ready", "--exit-after", "20", "--exit-code", "7"])}, maxAttempts=0, onSwapFailure="stay")
     assert mai.post("/load", {"model": "a"}).status == 200

@@ -32,7 +32,7 @@ static struct {
 	char dir[64], id[8], proxy[16], check[16];
 	char trail[512];	/* states passed */
 	int guard[2];
-	int events;
+	int events, gone;
 } t;
 
 /* Of this run alone: marks are looked for in every process of the machine. */
@@ -57,7 +57,16 @@ on_change(void *arg, struct engine *e, enum engine_state from, enum engine_state
 	strncat(t.trail, " ", sizeof(t.trail) - strlen(t.trail) - 1);
 }
 
-static const struct engine_ops ops = {.changed = on_change};
+static inline void
+on_gone(void *arg, struct engine *e)
+{
+	(void)arg;
+	assert_ptr_equal(e, t.e);
+	assert_false(engine_info(e)->lingers);
+	t.gone++;
+}
+
+static const struct engine_ops ops = {.changed = on_change, .gone = on_gone};
 
 static inline void
 quiet(void *arg, enum log_level level, const char *module, const char *ctx, const char *text)

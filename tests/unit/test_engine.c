@@ -514,6 +514,26 @@ test_start_timeout(void **state)
 	assert_streq(engine_info(t.e)->last_exit->text, "not ready after 0.4s");
 }
 
+/* Given up while it lives: what it holds is told to be free when it is, not when that was decided. */
+static void
+test_failed_is_not_gone(void **state)
+{
+	(void)state;
+	t.m.start_timeout = 400;
+	t.m.external = true;
+	t.m.max_attempts = 0;
+	engine_with("no-serve");
+	engine_start(t.e, REASON_USER, true);
+	while (STATE() != ENGINE_FAILED)
+		loop_once(t.loop, 20);
+	assert_true(engine_info(t.e)->lingers || t.gone == 1);
+	UNTIL(t.gone == 1);
+	assert_false(engine_info(t.e)->lingers);
+	assert_int_equal(left(), 0);
+	run_for(50);
+	assert_int_equal(t.gone, 1);
+}
+
 static void
 test_canary(void **state)
 {
@@ -768,7 +788,7 @@ main(int argc, char **argv)
 		T(test_kill_recovers), T(test_stable_resets), T(test_exec_errors), T(test_spawn_refused), T(test_exit_2), T(test_missing_model),
 		T(test_fixed_port_busy), T(test_stranger), T(test_lost_race), T(test_ignores_term), T(test_group_stop),
 		T(test_setsid_stop), T(test_pipe_held), T(test_drain), T(test_restart), T(test_never_ready),
-		T(test_start_timeout), T(test_canary), T(test_zombie), T(test_turned_zombie), T(test_zombie_missing_model), T(test_output),
+		T(test_start_timeout), T(test_failed_is_not_gone), T(test_canary), T(test_zombie), T(test_turned_zombie), T(test_zombie_missing_model), T(test_output),
 		T(test_flood_and_long_line), T(test_closed_output), T(test_strangers_reaped), T(test_sweep),
 		T(test_kill_all), T(test_storm),
 	};

@@ -158,7 +158,14 @@ static void fake_kill(struct engine *e, enum engine_reason why) { (void)why; fee
 static void fake_set_held(struct engine *e, int n) { assert_in_range(n, 0, e->inflight); }
 static void fake_progress(struct engine *e) { (void)e; }
 static void fake_suspect(struct engine *e) { (void)e; }
-static const struct engine_info *fake_info(struct engine *e) { return &e->info; }
+
+static const struct engine_info *
+fake_info(struct engine *e)
+{
+	e->info.lingers = e->info.state == ENGINE_FAILED && e->child;
+	return &e->info;
+}
+
 static const struct http_target *fake_target(const struct engine *e) { assert_int_equal(e->info.state, ENGINE_READY); return &target; }
 static bool fake_settled(struct engine_env *env, uint64_t since, uint64_t need) { (void)need; (void)env; (void)since; return true; }
 
@@ -241,6 +248,8 @@ gone(struct engine *e)
 {
 	e->child = false;
 	feed(e, IN_GONE);
+	if (e->info.state == ENGINE_FAILED)
+		e->ops->gone(e->arg, e);
 }
 
 /* What processes do. well: they start and end as they should. */
@@ -401,7 +410,7 @@ check(void)
 	assert_int_equal(router_queued(router), waiting);
 	assert_int_equal(router_in_flight(router), flying);
 	for (size_t i = 0; i < ARRAY_LEN(engines); i++)
-		if (engines[i] != NULL && policy_occupies(engines[i]->info.state)) {
+		if (engines[i] != NULL && (engines[i]->child || policy_occupies(engines[i]->info.state))) {
 			holders++;
 			bytes += engines[i]->model->memory;
 		}
