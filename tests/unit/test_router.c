@@ -1221,6 +1221,29 @@ test_a_requeue_has_its_own_time(void **state)
 	router_done(&q.t);
 }
 
+/* Also where both were used in the same millisecond. */
+static void
+test_the_least_recently_used_of_a_moment(void **state)
+{
+	struct req a, b, c;
+
+	(void)state;
+	conf->max_loaded = 2;
+	serve_one(&a, "a");
+	router_done(&a.t);
+	serve_one(&b, "b");
+	clock_fake(clock_ms(), clock_wall_ms());
+	router_done(&b.t);
+	submit(&a, "a");
+	router_done(&a.t);
+	submit(&c, "c");
+	turn();
+	clock_fake_off();
+	assert_int_equal(engine_of("a")->stops, 0);
+	assert_int_equal(engine_of("b")->stops, 1);
+	router_done(&c.t);
+}
+
 int
 main(void)
 {
@@ -1240,6 +1263,7 @@ main(void)
 		T(test_memory_ran_out), T(test_pinned_while_it_runs),
 		T(test_nobody_left_to_give_way_for), T(test_settling_begins_at_the_end), T(test_settling_after_every_end),
 		T(test_a_requeue_has_its_own_time),
+		T(test_the_least_recently_used_of_a_moment),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
