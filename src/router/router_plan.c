@@ -220,12 +220,29 @@ do_evict(struct router *r, struct slot *v, struct slot *by, bool bounded)
 	if (by != NULL && !checked(r, by))
 		return;
 	if (by == NULL)
+/* v gives way to by. Had it not come to serve yet, whom it had pushed out gave way to by in truth, and it did not. */
+static void
+hand_over_victims(struct router *r, struct slot *v, struct slot *by)
+{
+	bool served = slot_state(v) == ENGINE_READY || slot_state(v) == ENGINE_DRAINING || slot_leaves(v);
+
+	by->replaces = v;
+	v->gave_way_to = by;
+	for (size_t i = 0; !served && i < r->nslots; i++) {
+		struct slot *s = r->slots[i];
+
+		if (s->gave_way_to != v || s == by)
+			continue;
+		s->gave_way_to = by;
+		v->gave_way_to = NULL;
+	}
+}
+
 		log_info("router", v->model->id, "too much is loaded, and this was not used for the longest time");
 	else if (!leaves)
 		log_info("router", by->model->id, "takes the place of %s", v->model->id);
 	if (by != NULL) {
-		by->replaces = v;
-		v->gave_way_to = by;
+		hand_over_victims(r, v, by);
 		r->undo_touched = r->undo_touched || by == r->undo_for;
 	}
 	if (!leaves)

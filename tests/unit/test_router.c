@@ -1244,6 +1244,36 @@ test_the_least_recently_used_of_a_moment(void **state)
 	router_done(&c.t);
 }
 
+/* b is given up while it loads, c in its place does not start: who comes back is the one that served. */
+static void
+test_rollback_past_one_that_never_served(void **state)
+{
+	struct req a, b, c;
+
+	(void)state;
+	conf->rollback = true;
+	serve_one(&a, "a");
+	router_done(&a.t);
+	submit(&b, "b");
+	turn();
+	set(engine_of("a"), ENGINE_STOPPED);
+	turn();
+	assert_int_equal(engine_of("b")->info.state, ENGINE_STARTING);
+	router_done(&b.t);
+	submit(&c, "c");
+	turn();
+	assert_int_equal(engine_of("b")->info.state, ENGINE_STOPPING);
+	set(engine_of("b"), ENGINE_STOPPED);
+	turn();
+	set(engine_of("c"), ENGINE_FAILED);
+	turn();
+	assert_int_equal(c.a.refusal, REFUSE_FAILED);
+	router_done(&c.t);
+	turn();
+	assert_int_equal(engine_of("a")->starts, 2);
+	assert_int_equal(engine_of("b")->starts, 1);
+}
+
 int
 main(void)
 {
@@ -1264,6 +1294,7 @@ main(void)
 		T(test_nobody_left_to_give_way_for), T(test_settling_begins_at_the_end), T(test_settling_after_every_end),
 		T(test_a_requeue_has_its_own_time),
 		T(test_the_least_recently_used_of_a_moment),
+		T(test_rollback_past_one_that_never_served),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
