@@ -97,6 +97,12 @@ limits_of(const struct router *r)
 }
 
 bool
+slot_promised(const struct slot *s)
+{
+	return s->queued > 0 && slot_state(s) == ENGINE_STOPPED;
+}
+
+bool
 plan_fits(struct router *r, const struct slot *s)
 {
 	struct policy_model *m = xcalloc(r->nslots + 1, sizeof(*m));
@@ -108,6 +114,8 @@ plan_fits(struct router *r, const struct slot *s)
 		describe(r, r->slots[i], &m[i]);
 		if (r->slots[i] == s)
 			at = i;
+		else if (slot_promised(r->slots[i]))
+			m[i].state = ENGINE_STARTING;
 	}
 	fits = policy_fits(m, r->nslots, &lim, at);
 	free(m);
@@ -212,14 +220,6 @@ do_start(struct router *r, struct slot *s)
 		slot_start(s);
 }
 
-static void
-do_evict(struct router *r, struct slot *v, struct slot *by, bool bounded)
-{
-	bool leaves = slot_leaves(v);
-
-	if (by != NULL && !checked(r, by))
-		return;
-	if (by == NULL)
 /* v gives way to by. Had it not come to serve yet, whom it had pushed out gave way to by in truth, and it did not. */
 static void
 hand_over_victims(struct router *r, struct slot *v, struct slot *by)
@@ -238,6 +238,14 @@ hand_over_victims(struct router *r, struct slot *v, struct slot *by)
 	}
 }
 
+static void
+do_evict(struct router *r, struct slot *v, struct slot *by, bool bounded)
+{
+	bool leaves = slot_leaves(v);
+
+	if (by != NULL && !checked(r, by))
+		return;
+	if (by == NULL)
 		log_info("router", v->model->id, "too much is loaded, and this was not used for the longest time");
 	else if (!leaves)
 		log_info("router", by->model->id, "takes the place of %s", v->model->id);

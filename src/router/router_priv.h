@@ -147,7 +147,9 @@ void plan_forget(struct router *r, const struct slot *s);
 void plan_undo(struct router *r);
 void plan_undo_clear(struct router *r);
 bool slot_pinned(const struct slot *s);
-/* Whether it could be loaded beside all that are, without anybody giving way. */
+/* A request that waits will have it loaded, as soon as the loop turns or its memory is there. */
+bool slot_promised(const struct slot *s);
+/* Whether it could be loaded beside all that are or are promised, without anybody giving way. */
 bool plan_fits(struct router *r, const struct slot *s);
 bool plan_swapping(const struct slot *s);
 void slot_start(struct slot *s);

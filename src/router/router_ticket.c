@@ -38,6 +38,15 @@ served(struct router *r)
 	return s != NULL && s->leaving ? NULL : s;
 }
 
+static struct slot *
+promised(struct router *r, const struct slot *except)
+{
+	for (size_t i = 0; i < r->nslots; i++)
+		if (r->slots[i] != except && slot_promised(r->slots[i]))
+			return r->slots[i];
+	return NULL;
+}
+
 /* Who is in the way of a request that may not make a swap, and would; NULL. */
 static struct slot *
 in_the_way(struct router *r, struct slot *s)
@@ -52,6 +61,8 @@ in_the_way(struct router *r, struct slot *s)
 		return NULL;
 	if (asked != NULL)
 		other = asked;
+	else if (other == NULL)
+		other = promised(r, s);
 	return other != NULL && !plan_fits(r, s) ? other : NULL;
 }
 

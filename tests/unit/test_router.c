@@ -1244,6 +1244,26 @@ test_the_least_recently_used_of_a_moment(void **state)
 	router_done(&c.t);
 }
 
+/* route: reject - two that come together do not make a swap either. */
+static void
+test_reject_of_two_at_once(void **state)
+{
+	struct req a, b;
+
+	(void)state;
+	conf->route = ROUTE_REJECT;
+	submit(&a, "a");
+	submit(&b, "b");
+	assert_int_equal(a.answers, 0);
+	assert_int_equal(b.a.refusal, REFUSE_CONFLICT);
+	assert_null(b.t);
+	turn();
+	set(engine_of("a"), ENGINE_READY);
+	turn();
+	assert_int_equal(a.answers, 1);
+	router_done(&a.t);
+}
+
 /* b is given up while it loads, c in its place does not start: who comes back is the one that served. */
 static void
 test_rollback_past_one_that_never_served(void **state)
@@ -1292,7 +1312,7 @@ main(void)
 		T(test_no_rollback_after_it_was_ready), T(test_preload), T(test_the_last_word),
 		T(test_memory_ran_out), T(test_pinned_while_it_runs),
 		T(test_nobody_left_to_give_way_for), T(test_settling_begins_at_the_end), T(test_settling_after_every_end),
-		T(test_a_requeue_has_its_own_time),
+		T(test_a_requeue_has_its_own_time), T(test_reject_of_two_at_once),
 		T(test_the_least_recently_used_of_a_moment),
 		T(test_rollback_past_one_that_never_served),
 	};
