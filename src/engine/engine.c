@@ -352,24 +352,34 @@ engine_start(struct engine *e, enum engine_reason why, bool manual)
 static void
 limit_drain(struct engine *e, enum engine_reason why)
 {
-	if (e->unlimited)
-		return;
+	e->unlimited = false;
 	e->info.reason = why;
 	timer_set(&e->timer, e->m->drain_timeout);
 	e->info.kill_at = clock_ms() + e->m->drain_timeout;
 	engine_publish(e);
 }
 
+/* It drains already, and nothing of what it has in flight is to be cut for this. */
+static void
+join_drain(struct engine *e, enum engine_reason why, bool unlimited)
+{
+	if (e->again)
+		engine_feed(e, IN_STOP, why);
+	else if (e->unlimited && !unlimited)
+		limit_drain(e, why);
+	else if (why == REASON_SHUTDOWN)
+		e->info.reason = why;
+}
+
 void
 engine_stop(struct engine *e, enum engine_reason why, bool now, bool unlimited)
 {
-	bool endless = e->info.state == ENGINE_DRAINING && e->unlimited;
-
+	if (e->info.state == ENGINE_DRAINING && !now && (why != REASON_USER || e->unlimited || e->again)) {
+		join_drain(e, why, unlimited);
+		return;
+	}
 	e->unlimited = unlimited;
-	if (endless && !now)
-		limit_drain(e, why);
-	else
-		engine_feed(e, now ? IN_STOP_NOW : IN_STOP, why);
+	engine_feed(e, now ? IN_STOP_NOW : IN_STOP, why);
 }
 
 void

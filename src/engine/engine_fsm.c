@@ -83,7 +83,8 @@ static const struct cell table[ENGINE_NSTATES][IN_N] = {
 		/* Nothing was done to it yet: wanted again, it just goes on; a restart under way stays one. */
 		[IN_START] = CELL(WHEN(CTX_AGAIN, DRAINING, 0), ALWAYS(READY, 0)),
 		[IN_START_AUTO] = CELL(WHEN(CTX_AGAIN, DRAINING, 0), ALWAYS(READY, 0)),
-		[IN_STOP] = DO(STOPPING, ACT_TERM | ACT_FORGET),
+		/* Of a restart it is the first word to end it. */
+		[IN_STOP] = CELL(WHEN(CTX_AGAIN, DRAINING, ACT_FORGET), ALWAYS(STOPPING, ACT_TERM | ACT_FORGET)),
 		[IN_STOP_NOW] = DO(STOPPING, ACT_TERM | ACT_FORGET),
 		[IN_KILL] = DO(STOPPING, ACT_KILL | ACT_FORGET),
 		[IN_RESTART] = CELL(WHEN(CTX_AGAIN, STOPPING, ACT_TERM | ACT_RESET),

@@ -89,6 +89,48 @@ def test_a_swap_by_load_drains_no_longer_than_drainTimeout(mai):
         assert "Incomplete" in repr(e), repr(e)
 
 
+def drains(m, id, fake="sse=40, gap=50"):
+    """A stream of a model, and how to wait until the model drains for a reason to come."""
+    stream = world.Later(m.chat, id, fake=fake, stream=True, timeout=30)
+    wait(lambda: m.stats(id)["in_progress"] == 1, 5, "stream")
+    return stream, lambda: wait(lambda: m.engine_state(id) == "draining", 5, f"{id} drains")
+
+
+def whole(stream):
+    return http.events(stream.result().body)[-1] == "[DONE]"
+
+
+def test_a_second_reload_cuts_nothing(mai):
+    start_two(mai)
+    stream, draining = drains(mai, "a")
+    mai.config({"b": mai.engine("b")})
+    for _ in range(3):
+        assert mai.post("/api/reload").status == 200
+        draining()
+    assert whole(stream)
+
+
+def test_a_load_behind_a_restart_cuts_nothing(mai):
+    start_two(mai)
+    stream, draining = drains(mai, "a")
+    restart = world.Later(mai.post, "/api/restart", {"model": "a"})
+    draining()
+    assert mai.post("/load", {"model": "b"}).status == 200
+    assert whole(stream)
+    assert restart.result().status == 500
+    assert mai.status()["current_model"] == "b" and mai.records["a"].count("start") == 1
+
+
+def test_the_end_of_mai_lets_a_stop_go_on(mai):
+    start_two(mai)
+    stream, draining = drains(mai, "a")
+    stop = world.Later(mai.post, "/stop")
+    draining()
+    assert mai.term() == 0
+    assert whole(stream)
+    assert stop.result().status == 200
+
+
 def test_short_streams_complete_during_a_load(mai):
     start_two(mai)
     streams = [world.Later(mai.chat, "a", fake="sse=10, gap=20", stream=True) for _ in range(8)]

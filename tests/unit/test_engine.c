@@ -457,6 +457,47 @@ test_drain(void **state)
 	UNTIL_STATE(ENGINE_STOPPED);
 }
 
+/* Only a person who says stop twice means that: a reload, a swap or the end of mai let a drain go on as it was. */
+static void
+test_drain_goes_on(void **state)
+{
+	static const enum engine_reason whys[] = {REASON_CONFIG, REASON_SWAP, REASON_SHUTDOWN};
+	uint64_t until;
+
+	(void)state;
+	engine_with("");
+	engine_start(t.e, REASON_USER, true);
+	UNTIL_STATE(ENGINE_READY);
+	engine_set_inflight(t.e, 1);
+	engine_stop(t.e, REASON_USER, false, false);
+	until = engine_info(t.e)->kill_at;
+	for (size_t i = 0; i < ARRAY_LEN(whys); i++) {
+		engine_stop(t.e, whys[i], false, i == 1);
+		assert_int_equal(STATE(), ENGINE_DRAINING);
+		assert_int_equal(engine_info(t.e)->kill_at, until);
+	}
+	assert_int_equal(engine_info(t.e)->reason, REASON_SHUTDOWN);
+	engine_stop(t.e, REASON_SHUTDOWN, true, false);
+	assert_int_equal(STATE(), ENGINE_STOPPING);
+	UNTIL_STATE(ENGINE_STOPPED);
+	/* A restart under way is called off, and no more than that. */
+	for (size_t i = 0; i < 2; i++) {
+		engine_start(t.e, REASON_USER, true);
+		UNTIL_STATE(ENGINE_READY);
+		engine_restart(t.e, false);
+		assert_int_equal(STATE(), ENGINE_DRAINING);
+		until = engine_info(t.e)->kill_at;
+		engine_stop(t.e, i == 0 ? REASON_SWAP : REASON_USER, false, false);
+		assert_int_equal(STATE(), ENGINE_DRAINING);
+		assert_false(engine_info(t.e)->wanted);
+		assert_int_equal(engine_info(t.e)->kill_at, until);
+		engine_set_inflight(t.e, 0);
+		UNTIL_STATE(ENGINE_STOPPED);
+		engine_set_inflight(t.e, 1);
+	}
+	engine_set_inflight(t.e, 0);
+}
+
 static void
 test_restart(void **state)
 {
@@ -787,7 +828,7 @@ main(int argc, char **argv)
 		T(test_ready_and_stop), T(test_clean_child), T(test_crash_loop), T(test_backoff_delays),
 		T(test_kill_recovers), T(test_stable_resets), T(test_exec_errors), T(test_spawn_refused), T(test_exit_2), T(test_missing_model),
 		T(test_fixed_port_busy), T(test_stranger), T(test_lost_race), T(test_ignores_term), T(test_group_stop),
-		T(test_setsid_stop), T(test_pipe_held), T(test_drain), T(test_restart), T(test_never_ready),
+		T(test_setsid_stop), T(test_pipe_held), T(test_drain), T(test_drain_goes_on), T(test_restart), T(test_never_ready),
 		T(test_start_timeout), T(test_failed_is_not_gone), T(test_canary), T(test_zombie), T(test_turned_zombie), T(test_zombie_missing_model), T(test_output),
 		T(test_flood_and_long_line), T(test_closed_output), T(test_strangers_reaped), T(test_sweep),
 		T(test_kill_all), T(test_storm),

@@ -192,17 +192,23 @@ may_give_way(const struct engine *e)
 static void
 fake_stop(struct engine *e, enum engine_reason why, bool now, bool unlimited)
 {
-	bool endless = e->info.state == ENGINE_DRAINING && e->unlimited;
+	bool joins = e->info.state == ENGINE_DRAINING && !now && (why != REASON_USER || e->unlimited || e->again);
 
 	if (why == REASON_SWAP && unlimited)
 		may_give_way(e);
 
 	e->info.reason = why;
-	e->unlimited = unlimited;
-	if (!endless || now)
+	if (joins && e->again) {
+		feed(e, IN_STOP);
+	} else if (joins) {
+		if (e->unlimited && !unlimited) {
+			e->unlimited = false;
+			e->info.kill_at = clock_ms();
+		}
+	} else {
+		e->unlimited = unlimited;
 		feed(e, now ? IN_STOP_NOW : IN_STOP);
-	else if (!unlimited)
-		e->info.kill_at = clock_ms();
+	}
 }
 
 static void
