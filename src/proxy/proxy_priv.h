@@ -97,7 +97,7 @@ struct txn {
 	struct conf *conf;		/* (ref) of pm's model */
 	struct ticket *ticket;		/* (owned) */
 	struct http_xfer *xfer;		/* (owned) */
-	struct timer timer;		/* upload starved; or: did the engine die? */
+	struct timer timer;		/* upload starved; or: did the engine die? or: its client left, it is read to the end */
 
 	/* the request */
 	struct strbuf head;		/* (owned) to the engine; gone once an answer came */
@@ -135,6 +135,7 @@ struct txn {
 	struct proxy_usage usage;
 	struct proxy_rewrite rewrite;
 	struct strbuf whole;		/* (owned) while gathering */
+	uint64_t swallowed;		/* bytes of it that came after its client had left */
 	uint64_t since, sent_at, first_byte_at, first_token_at, waited_ms, queued_at, bytes_out, counted, work;
 };
 

@@ -12,6 +12,7 @@
 #include "proxy/proxy_priv.h"
 
 #define GATHER_MAX (64u << 10)
+#define ORPHAN_MAX ((uint64_t)16 << 20)	/* bytes read of an answer whose client left */
 
 /* the answer ---------------------------------------------------------------------------------------------------- */
 
@@ -120,8 +121,10 @@ on_head(void *arg, const struct http_head *h)
 		.model = t->pm->id, .request_id = t->rid, .waited_ms = t->waited_ms, .chat = t->path->chat,
 	};
 
-	if (t->req == NULL)
+	if (t->req == NULL) {
+		txn_drop_body(t);
 		return;
+	}
 	t->answer_due = 0;
 	router_progress(t->ticket);
 	if (h->status == 101) {
@@ -189,13 +192,24 @@ stream_body(struct txn *t, const char *p, size_t n)
 		txn_put(t, p, n);
 }
 
+/* Nobody reads it any more. */
+static void
+swallow(struct txn *t, size_t n)
+{
+	t->swallowed += n;
+	if (t->swallowed > ORPHAN_MAX)
+		txn_hang_up(t);
+}
+
 static void
 on_body(void *arg, const char *p, size_t n)
 {
 	struct txn *t = arg;
 
-	if (t->req == NULL)
+	if (t->req == NULL) {
+		swallow(t, n);
 		return;
+	}
 	if (t->sse) {
 		stream_body(t, p, n);
 		return;

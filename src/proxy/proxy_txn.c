@@ -106,7 +106,7 @@ on_timer(void *arg)
 		.attempt = -1, .retry_after = 5,
 	};
 
-	if (t->hangup && t->xfer != NULL)
+	if ((t->hangup || t->req == NULL) && t->xfer != NULL)
 		txn_hang_up(t);
 	else if (t->deciding)
 		txn_decide(t);
@@ -342,8 +342,9 @@ on_gone(void *arg, enum http_close why)
 	if (t->xfer != NULL && t->ticket != NULL && t->pm != NULL && t->conf != NULL) {
 		const struct conf_model *m = conf_find(t->conf, t->pm->id);
 
-		/* Engines that dislike a hang-up are read to the end. */
+		/* Engines that dislike a hang-up are read to the end, within bounds. */
 		if (m != NULL && m->abort_drain) {
+			timer_set(&t->timer, m->drain_timeout);
 			http_xfer_resume(t->xfer);
 			router_held(t->ticket, false);
 			return;

@@ -170,6 +170,58 @@ test_abort_drain(void **state)
 }
 
 static void
+begin_drain(void)
+{
+	qwen.abort_drain = true;
+	post("{\"model\":\"qwen\"}");
+	at_engine("{\"model\":\"qwen\"}");
+	net_send(&up, SSE_HEAD "9\r\ndata: 1\n\n\r\n");
+	UNTIL(net_has(&cl, "data: 1"));
+	net_close(&cl);
+	UNTIL(strstr(access_line(), " 499 ") != NULL);
+	assert_int_equal(ntickets, 1);
+}
+
+/* An engine that never ends keeps nothing for ever. */
+static void
+test_abort_drain_takes_its_time(void **state)
+{
+	(void)state;
+	qwen.drain_timeout = 150;
+	begin_drain();
+	for (uint64_t end = clock_ms() + 50; clock_ms() < end;)
+		loop_once(loop, 5);
+	assert_int_equal(ntickets, 1);
+	UNTIL(ntickets == 0);
+	UNTIL(net_ended(&up));
+}
+
+static void
+test_abort_drain_takes_so_much(void **state)
+{
+	static char piece[64 * 1024];
+	char head[16];
+	size_t sent = 0;
+
+	(void)state;
+	qwen.drain_timeout = 600000;
+	begin_drain();
+	memset(piece, 'x', sizeof(piece) - 1);
+	snprintf(head, sizeof(head), "%zx\r\n", sizeof(piece) - 1);
+	while (ntickets != 0 && sent < (20u << 20)) {
+		net_send(&up, head);
+		net_send(&up, piece);
+		net_send(&up, "\r\n");
+		sent += sizeof(piece);
+		for (int i = 0; i < 4; i++)
+			loop_once(loop, 0);
+		/* Not before 16 MiB. */
+		assert_true(ntickets == 1 || sent >= (16u << 20));
+	}
+	assert_int_equal(ntickets, 0);
+}
+
+static void
 test_refusals(void **state)
 {
 	static const struct {
@@ -643,7 +695,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(test_plain), T(test_stream), T(test_upstream_name), T(test_defaults), T(test_waits),
-		T(test_leaves_while_waiting), T(test_leaves_mid_stream), T(test_abort_drain), T(test_refusals),
+		T(test_leaves_while_waiting), T(test_leaves_mid_stream), T(test_abort_drain),
+		T(test_abort_drain_takes_its_time), T(test_abort_drain_takes_so_much), T(test_refusals),
 		T(test_bad_requests), T(test_other_ways_to_name), T(test_too_large), T(test_body_memory),
 		T(test_no_answer), T(test_crash_is_invisible_once), T(test_stopped_meanwhile), T(test_malformed),
 		T(test_death_mid_stream), T(test_json_cut), T(test_close_delimited), T(test_ends),
