@@ -106,7 +106,8 @@ struct txn {
 	uint64_t bytes_in;
 	struct proxy_scan scan;
 	char name[PROXY_MODEL_MAX];	/* as the client wrote it; "" none */
-	bool json, edited, paused;
+	bool json, paused;
+	const struct conf_model *edited_for;	/* in conf; whose name is in the body, NULL: the client's */
 
 	/* where its path leads (proxy_route.c) */
 	char *asked;			/* (owned) the model that the path is for, whatever the name; NULL: by the name */

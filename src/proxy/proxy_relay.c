@@ -368,26 +368,41 @@ static const struct http_xfer_ops xfer_ops = {on_head, on_body, on_idle, on_end,
 /* the way there -------------------------------------------------------------------------------------------------- */
 
 static void
+edit_form(struct txn *t, const char *name)
+{
+	struct proxy_member *field = &t->scan.member[PROXY_KEY_MODEL];
+
+	if (name == NULL || field->at == 0)
+		return;
+	proxy_splice(&t->body, field->at, field->len, name, strlen(name));
+	field->len = strlen(name);
+}
+
+/* For the engine that gets it. After a crash that may be another one, which must not see the first one's name; what the
+ * first one's filters did to it stays. */
+static void
 edit_body(struct txn *t, const struct conf_model *m, bool defaults)
 {
 	struct strbuf quoted = STRBUF_INIT;
 	struct proxy_edit e = {.drop_null = true, .defaults = defaults && t->path->chat};
-	const struct proxy_member *field = &t->scan.member[PROXY_KEY_MODEL];
+	const char *name = m->upstream_model;
 
-	if (t->edited)
-		return;
-	t->edited = true;
 	if (t->body.len == 0)
 		return;
+	if (t->edited_for != NULL && name == NULL)
+		name = t->name[0] != '\0' ? t->name : m->id;
 	if (!t->json) {
-		if (m->upstream_model != NULL && field->at != 0)
-			proxy_splice(&t->body, field->at, field->len, m->upstream_model, strlen(m->upstream_model));
+		edit_form(t, name);
 		return;
 	}
-	if (m->upstream_model != NULL) {
+	if (t->edited_for != NULL) {
+		t->scan = (struct proxy_scan){.pos = 0};
+		proxy_scan(&t->scan, t->body.p, t->body.len);
+	}
+	if (name != NULL) {
 		struct jsonw w = JSONW(&quoted);
 
-		jw_str(&w, m->upstream_model);
+		jw_str(&w, name);
 		e.model = quoted.p;
 	}
 	proxy_body_edit(&t->body, &t->scan, &e);
@@ -404,6 +419,7 @@ txn_forward(struct txn *t, const struct router_answer *a)
 	struct conf *c = router_conf(p->o.router);
 	const struct conf_model *m = a->model;
 	const char *name = t->name[0] != '\0' ? t->name : m->id;
+	bool done = t->edited_for == m && t->conf == c;
 
 	t->waited_ms += a->waited_ms;
 	if (t->pm == NULL || strcmp(t->pm->id, m->id) != 0)
@@ -418,8 +434,9 @@ txn_forward(struct txn *t, const struct router_answer *a)
 	}
 	if (!route_granted(t, m))
 		return;
-	if (!t->raw)
+	if (!t->raw && !done)
 		edit_body(t, m, c->fill_defaults && !t->upstream);
+	t->edited_for = m;
 	if (t->rewriting)
 		proxy_rewrite_fini(&t->rewrite);
 	t->rewriting = !t->raw;

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from lib import http
+from lib import http, world
 from lib.proc import wait
 
 CHAT = "/v1/chat/completions"
@@ -106,6 +106,34 @@ def test_a_request_that_met_a_crash_is_not_filtered_twice(mai):
     mai.serve()
     assert upstream(mai, {"a": 9, "model": "m"}) == [["model", "m"], ["a", 1], ["b", 2]]
     assert mai.records["m"].count("start") == 2
+
+
+@pytest.mark.parametrize("to", ["b", "plain"])
+@pytest.mark.parametrize("kind", ["json", "form"])
+def test_a_request_that_met_a_crash_may_be_anothers_in_the_end(mai, kind, to):
+    """Its engine dies, and a person loads another model, which answers for every name: under the name that one knows."""
+    form = b'--X\r\nContent-Disposition: form-data; name="model"\r\n\r\n%s\r\n--X--\r\n'
+    mai.config({"a": mai.engine("a", ["--crash-on-request", "1", "--signal", "SEGV"], useModelName="only/a/knows/it",
+                                filters={"stripParams": "x"}),
+                "b": mai.engine("b", useModelName="real-b", filters={"stripParams": "y"}), "plain": mai.engine("plain")},
+               route="loaded", backoff=20, backoffMax=20)
+    mai.serve()
+    assert mai.post("/load", {"model": "a"}).status == 200
+    if kind == "json":
+        ask = world.Later(mai.post, CHAT, {"model": "a", "y": 1}, headers={"X-Fake": "echo-head"})
+    else:
+        ask = world.Later(mai.post, "/v1/audio/transcriptions", form % b"a",
+                          headers={"X-Fake": "echo-head", "Content-Type": "multipart/form-data; boundary=X"})
+    mai.wait_state("backoff")
+    wait(lambda: mai.status()["queued"] == 1, 5, "it waits again")
+    assert mai.post("/load", {"model": to}).status == 200
+    r = ask.result()
+    assert r.status == 200, r
+    name = {"b": "real-b", "plain": "a"}[to]
+    if kind == "form":
+        assert r.json["body"].encode() == form % name.encode()
+    else:
+        assert json.loads(r.json["body"]) == {"model": name, **({} if to == "b" else {"y": 1})}
 
 
 def test_a_reload_changes_filters_and_leaves_the_engine(filtered):
