@@ -265,6 +265,7 @@ engine_became_ready(struct engine *e)
 	e->info.last_load_ms = now - e->info.spawned_at;
 	engine_use_update(e);
 	engine_store_loaded(e->env, e->id, e->info.last_load_ms);
+	e->info.usual_ms = engine_store_usual(e->env, e->id);
 	log_info("engine", e->id, "ready after %llu ms", (unsigned long long)e->info.last_load_ms);
 	engine_feed(e, IN_READY, e->why);
 }
@@ -284,6 +285,7 @@ engine_new(struct engine_env *env, struct conf *c, const struct conf_model *m, c
 	e->id = xstrdup(m->id);
 	e->info.progress = -1;
 	e->info.since = clock_ms();
+	e->info.usual_ms = engine_store_usual(env, e->id);
 	e->exec_fd = -1;
 	timer_init(&e->timer, env->loop, on_timer, e);
 	timer_init(&e->gone, env->loop, engine_on_gone_timer, e);
@@ -456,7 +458,6 @@ engine_info(struct engine *e)
 
 	i->max_attempts = e->m->max_attempts;
 	i->lingers = i->state == ENGINE_FAILED && e->pgid != 0 && !i->quarantined;
-	i->usual_ms = engine_store_usual(e->env, e->id);
 	i->exits = i->last_exit = e->exits;
 	return i;
 }
