@@ -30,6 +30,7 @@ on_engine_changed(void *arg, struct engine *e, enum engine_state from, enum engi
 	(void)e;
 	if (!policy_occupies(to))
 		s->ends++;
+	s->need_at = 0;	/* its peak may be known better now */
 	if (to == ENGINE_BACKOFF || (to == ENGINE_FAILED && from != ENGINE_STOPPED)) {
 		char labels[256];
 
@@ -351,6 +352,7 @@ slot_adopt(struct slot *s, struct conf *c, const struct conf_model *m)
 	s->model = m;
 	s->leaving = false;
 	s->pinned = -1;
+	s->need_at = 0;
 	if (s->engine != NULL)
 		s->router->eng->set_conf(s->engine, c, m);
 	conf_unref(&old);

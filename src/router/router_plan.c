@@ -10,7 +10,8 @@
 #include "base/xmalloc.h"
 #include "router/router_priv.h"
 
-#define SETTLE_STEP 10	/* ms between two looks at memory that comes back */
+#define SETTLE_STEP 10		/* ms between two looks at memory that comes back */
+#define NEED_FRESH 30000	/* ms after which a model's need is asked for anew */
 
 /* what the policy sees --------------------------------------------------------------------------------------------- */
 
@@ -42,16 +43,29 @@ slot_pinned(const struct slot *s)
 	return s->pinned < 0 ? s->model->pin : s->pinned != 0;
 }
 
+/* Asked for now and then only: the answer may take looks at the disk, and is needed with each request that ends. */
+static uint64_t
+need_of(const struct router *r, struct slot *s)
+{
+	uint64_t now = clock_ms();
+
+	if (s->need_at == 0 || now - s->need_at >= NEED_FRESH) {
+		s->need = r->eng->memory_need(r->env, s->model);
+		s->need_at = now;
+	}
+	return s->need;
+}
+
 /* What it takes, as well as it is known: what the configuration says counts; else the most it was ever seen to take. */
 static uint64_t
-memory_of(const struct router *r, const struct slot *s)
+memory_of(const struct router *r, struct slot *s)
 {
 	uint64_t need;
 	const struct engine_info *i;
 
 	if (r->conf->memory_budget == 0)
 		return 0;
-	need = r->eng->memory_need(r->env, s->model);
+	need = need_of(r, s);
 	if (s->engine == NULL || s->model->memory != 0)
 		return need;
 	i = r->eng->info(s->engine);
@@ -199,11 +213,11 @@ slot_start(struct slot *s)
 
 /* False while what was held before is not back yet. */
 static bool
-settled(struct router *r, const struct slot *s)
+settled(struct router *r, struct slot *s)
 {
 	if (r->settle_since == 0)
 		return true;
-	if (!r->eng->settled(r->env, r->settle_since, r->eng->memory_need(r->env, s->model))) {
+	if (!r->eng->settled(r->env, r->settle_since, need_of(r, s))) {
 		if (!timer_armed(&r->tick) || timer_left(&r->tick) > SETTLE_STEP)
 			timer_set(&r->tick, SETTLE_STEP);
 		return false;

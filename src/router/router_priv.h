@@ -51,6 +51,7 @@ struct slot {
 	uint64_t idle_since;		/* end of the last timed request; 0: none yet */
 	uint64_t used;			/* ordinal of its last use: several may be of one millisecond */
 	uint64_t ends;			/* how often its engine came to an end */
+	uint64_t need, need_at;		/* bytes it needs, as known then (clock_ms); 0: ask */
 };
 
 /* Something a person asked for, not yet come out. */

@@ -113,7 +113,16 @@ fake_settled(struct engine_env *env, uint64_t since, uint64_t need)
 	return since == 0 || !unsettled;
 }
 
-static uint64_t fake_need(const struct engine_env *env, const struct conf_model *m) { (void)env; return m->memory; }
+static int needs_asked;
+
+static uint64_t
+fake_need(const struct engine_env *env, const struct conf_model *m)
+{
+	(void)env;
+	needs_asked++;
+	return m->memory;
+}
+
 static const struct conf_model *unfit;
 
 static bool
@@ -1221,6 +1230,32 @@ test_a_requeue_has_its_own_time(void **state)
 	router_done(&q.t);
 }
 
+/* Telling what a model needs may take looks at the disk: not with every request. */
+static void
+test_needs_are_asked_for_now_and_then(void **state)
+{
+	struct req q;
+
+	(void)state;
+	conf->memory_budget = (uint64_t)16 << 30;
+	serve_one(&q, "a");
+	router_done(&q.t);
+	turn();
+	needs_asked = 0;
+	for (int i = 0; i < 100; i++) {
+		submit(&q, "a");
+		router_done(&q.t);
+		turn();
+	}
+	assert_true(needs_asked <= 3);
+	/* But a crash has told something new. */
+	models[0].memory = (uint64_t)17 << 30;
+	set(engine_of("a"), ENGINE_FAILED);
+	router_do(router, VERB_LOAD, "a", 0, false, NULL, NULL, NULL);
+	turn();
+	assert_int_equal(engine_of("a")->starts, 1);
+}
+
 /* Also where both were used in the same millisecond. */
 static void
 test_the_least_recently_used_of_a_moment(void **state)
@@ -1313,7 +1348,7 @@ main(void)
 		T(test_memory_ran_out), T(test_pinned_while_it_runs),
 		T(test_nobody_left_to_give_way_for), T(test_settling_begins_at_the_end), T(test_settling_after_every_end),
 		T(test_a_requeue_has_its_own_time), T(test_reject_of_two_at_once),
-		T(test_the_least_recently_used_of_a_moment),
+		T(test_the_least_recently_used_of_a_moment), T(test_needs_are_asked_for_now_and_then),
 		T(test_rollback_past_one_that_never_served),
 	};
 
