@@ -49,7 +49,7 @@ api_adopt_found(struct api *a, const char *id)
 	if (c == NULL)
 		return;
 	log_info("api", id, "found on disk, now one of the models");
-	router_reload(a->o.router, c);
+	router_extend(a->o.router, c);
 	api_set_conf(a, c);
 	conf_unref(&c);
 }

@@ -196,7 +196,7 @@ server_reload(void *arg, struct err *e)
 	struct conf_errors errs = {{0}, 0};
 	struct http_limits lim;
 	bool none = false;
-	struct conf *c = conf_load(&s->o->request, &none, &errs);
+	struct conf *c = conf_load(&s->o->request, &none, &errs), *kept;
 
 	if (c == NULL) {
 		err_set(e, "%s", none ? "no configuration is found any more" : strbuf_str(&errs.text));
@@ -208,8 +208,10 @@ server_reload(void *arg, struct err *e)
 	lim = limits_of(c);
 	http_server_set_limits(s->http, &lim);
 	log_set_level((enum log_level)c->log_level);
-	router_reload(s->router, c);
-	api_set_conf(s->api, c);
+	kept = conf_keep_named(s->conf, router_conf(s->router), c);
+	router_reload(s->router, kept);
+	api_set_conf(s->api, kept);
+	conf_unref(&kept);
 	conf_unref(&s->conf);
 	s->conf = c;
 	set_log_child(s);

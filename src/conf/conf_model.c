@@ -180,3 +180,37 @@ conf_with_model(const struct conf *c, const char *model, int max_tokens, struct 
 	copy->default_model_set = true;
 	return copy;
 }
+
+static struct conf *
+with_named(const struct conf *c, const struct conf_model *m, struct conf_errors *errs)
+{
+	const struct conf_found found = {.id = m->id, .path = m->model, .kind = m->kind};
+
+	if (c->source != CONF_ENV)
+		return m->model != NULL ? conf_with_found(c, &found, errs) : NULL;
+	return conf_with_model(c, m->id, m->max_tokens, errs);
+}
+
+struct conf *
+conf_keep_named(const struct conf *read, const struct conf *now, struct conf *fresh)
+{
+	struct conf *kept = conf_ref(fresh), *next;
+	struct conf_errors errs = {{0}, 0};
+
+	if (read->source != fresh->source || (fresh->source == CONF_ENV && (read->default_model == NULL ||
+	    fresh->default_model == NULL || strcmp(read->default_model, fresh->default_model) != 0)))
+		return kept;
+	for (size_t i = 0; i < now->nmodels; i++) {
+		const struct conf_model *m = now->models[i];
+
+		if (conf_find(read, m->id) != NULL || conf_find(kept, m->id) != NULL)
+			continue;
+		next = with_named(kept, m, &errs);
+		if (next == NULL)
+			continue;
+		conf_unref(&kept);
+		kept = next;
+	}
+	conf_errors_fini(&errs);
+	return kept;
+}

@@ -351,7 +351,6 @@ slot_adopt(struct slot *s, struct conf *c, const struct conf_model *m)
 	s->conf = conf_ref(c);
 	s->model = m;
 	s->leaving = false;
-	s->pinned = -1;
 	s->need_at = 0;
 	if (s->engine != NULL)
 		s->router->eng->set_conf(s->engine, c, m);
@@ -422,7 +421,15 @@ void
 router_reload(struct router *r, struct conf *c)
 {
 	plan_undo_clear(r);
+	for (size_t i = 0; i < r->nslots; i++)
+		r->slots[i]->pinned = -1;
 	router_replace(r, c, false);
+}
+
+void
+router_extend(struct router *r, struct conf *c)
+{
+	router_replace(r, c, true);
 }
 
 void

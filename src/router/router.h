@@ -111,8 +111,11 @@ uint64_t router_swaps(const struct router *r);
 /* A swap under way: from and to ids and its step (1 drain, 2 stop, 3 start); false when none. Of several the first. */
 bool router_swapping(const struct router *r, const char **from, const char **to, int *step);
 struct conf *router_conf(const struct router *r);
-/* Replaces the configuration: unchanged models keep running; changed ones take it at their next start. */
+/* Replaces the configuration: unchanged models keep running; changed ones take it at their next start. What was said only
+ * until then (pins) is forgotten. */
 void router_reload(struct router *r, struct conf *c);
+/* The same configuration with more models: nothing is forgotten. */
+void router_extend(struct router *r, struct conf *c);
 /* Loads what the configuration wants loaded at start, as far as there is room. */
 void router_preload(struct router *r);
 

@@ -6,6 +6,7 @@ import re
 import pytest
 
 from lib.mai import FAKE
+from lib.proc import wait
 
 GOOD = """\
 listen: 127.0.0.1:{port}
@@ -222,3 +223,26 @@ def test_the_level_of_the_log_follows_a_reload(mai):
     assert mai.post("/api/reload").status == 200
     assert mai.post("/api/restart").status == 200
     assert "ready after" in mai.log()
+
+
+def test_a_model_that_was_picked_stays_and_takes_nothing_back(mai):
+    """One that lies in modelDirectory and is loaded by its name: no pin is lost for it, and a reload does not end it."""
+    models, bin = mai.tmp / "models", mai.tmp / "bin"
+    models.mkdir()
+    bin.mkdir()
+    (models / "x.gguf").write_bytes(b"GGUF")
+    (bin / "llama-server").symlink_to(mai.fake_bin)
+    mai.env["PATH"] = f"{bin}:{mai.env['PATH']}"
+    mai.config({"m": mai.engine("m")}, maxLoaded=2, modelDirectory=str(models))
+    mai.start_all()
+    assert mai.post("/api/pin", {"model": "m", "pin": True}).status == 200
+    wait(lambda: mai.post("/load", {"model": "x.gguf"}).status == 200, 5, "it is found")
+
+    def running():
+        return {r["model"]: (r["state"], r["pinned"]) for r in mai.get("/running").json["running"]}
+
+    assert running() == {"m": ("ready", True), "x.gguf": ("ready", False)}
+    pid = mai.status()["pid"]
+    assert mai.post("/api/reload").status == 200
+    assert running() == {"m": ("ready", False), "x.gguf": ("ready", False)}
+    assert mai.status()["pid"] == pid and mai.chat("x.gguf").status == 200

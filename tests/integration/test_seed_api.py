@@ -50,6 +50,27 @@ def test_status(seed):
     assert (s["status"], s["mlx_server_running"], s["current_model"], s["uptime_seconds"]) == ("stopped", False, None, 0)
 
 
+def test_a_reload_keeps_what_was_loaded_by_name(seed):
+    up(seed)
+    assert seed.post("/load", {"model": "org/other", "max_tokens": 77}).status == 200
+    pid = seed.status()["pid"]
+    stream = world.Later(seed.chat, fake="sse=20, gap=20", stream=True)
+    wait(lambda: seed.status()["in_flight"] == 1, 5, "stream")
+    assert seed.post("/api/reload").status == 200
+    assert http.events(stream.result().body)[-1] == "[DONE]"
+    s = seed.status()
+    assert (s["pid"], s["current_model"], s["state"]) == (pid, "org/other", "ready")
+    assert [x["id"] for x in seed.get("/v1/models").json["data"]] == ["org/other"]
+    # in the middle of a load, too
+    stream = world.Later(seed.chat, fake="sse=20, gap=20", stream=True)
+    wait(lambda: seed.status()["in_flight"] == 1, 5, "stream")
+    load = world.Later(seed.post, "/load", {"model": "org/third"})
+    wait(lambda: "takes the place of org/other" in seed.log(), 5, "the load began")
+    assert seed.post("/api/reload").status == 200
+    assert load.result().status == 200 and seed.status()["current_model"] == "org/third"
+    assert http.events(stream.result().body)[-1] == "[DONE]"
+
+
 def test_default_command_is_exactly_the_seeds(seed):
     up(seed)
     from lib import proc
