@@ -210,6 +210,13 @@ waited(const struct txn *t, uint64_t now)
 	return t->waited_ms + (t->phase == REQ_QUEUED && now > t->queued_at ? now - t->queued_at : 0);
 }
 
+static const char *
+model_of(struct txn *t)
+{
+	txn_follow(t);
+	return t->pm != NULL ? t->pm->id : t->name;
+}
+
 void
 proxy_each(struct proxy *p, void (*fn)(void *, const struct proxy_row *), void *arg)
 {
@@ -218,7 +225,7 @@ proxy_each(struct proxy *p, void (*fn)(void *, const struct proxy_row *), void *
 
 	for (struct txn *t = p->first, *next; t != NULL; t = next) {
 		struct proxy_row row = {
-			.id = t->id, .model = t->pm != NULL ? t->pm->id : t->name, .path = path,
+			.id = t->id, .model = model_of(t), .path = path,
 			.api = t->upstream ? proxy_path_upstream.api : t->path->api, .phase = t->phase,
 			.since = t->since, .first_byte_at = t->first_byte_at,
 			.bytes_in = t->bytes_in, .bytes_out = t->bytes_out, .tokens_in = proxy_usage_in(&t->usage),

@@ -242,6 +242,7 @@ beat(struct txn *t, uint64_t now)
 		t->hold.due = now + MIDST_WAIT;
 		return;
 	}
+	txn_follow(t);
 	t->hold.shows = shows_loading(t);
 	put_text(&text, t, now);
 	out = beat_decide(&(struct beat_in){

@@ -157,6 +157,8 @@ void proxy_error_send(struct http_req *req, int status, const struct proxy_fault
 void txn_begin(struct proxy *p, struct http_req *req, const struct proxy_path *path);
 /* Asks the router for the model it is for. */
 void txn_submit(struct txn *t);
+/* In the queue: takes the model that it waits for as its own, which may have changed. */
+void txn_follow(struct txn *t);
 /* Appends the ids of the configured models. */
 void txn_name_models(struct strbuf *b, const struct txn *t);
 /* Completes the answer (abort: uncleanly) and ends it; frees t. */

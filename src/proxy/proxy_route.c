@@ -126,6 +126,7 @@ begin_upstream(struct txn *t)
 {
 	struct router *r = t->p->o.router;
 	struct proxy_upstream_at at;
+	const char *to;
 	char text[PROXY_MODEL_MAX + 80];
 
 	switch (proxy_upstream_split(conf_now(t), http_req_url(t->req)->path, &at)) {
@@ -147,8 +148,9 @@ begin_upstream(struct txn *t)
 		return false;
 	}
 	/* Without a choice of models the served one answers for every name; but here another engine is meant. */
-	if (conf_now(t)->route == ROUTE_LOADED && router_current(r) != NULL && strcmp(router_current(r), t->asked) != 0) {
-		snprintf(text, sizeof(text), "%s is loaded and route is loaded", router_current(r));
+	to = conf_now(t)->route == ROUTE_LOADED ? router_leads_to(r, t->asked) : NULL;
+	if (to != NULL && strcmp(to, t->asked) != 0) {
+		snprintf(text, sizeof(text), "%s is loaded and route is loaded", to);
 		fail_model(t, 409, "model_conflict", t->asked, text);
 		return false;
 	}

@@ -201,20 +201,12 @@ on_answer(void *arg, const struct router_answer *a)
 		txn_forward(t, a);
 }
 
-/* A guess for those who look on while it waits, by the router's rules. */
-static void
-guess_model(struct txn *t)
+void
+txn_follow(struct txn *t)
 {
-	struct router *r = t->p->o.router;
-	const struct conf *c = router_conf(r);
-	const char *name = t->asked != NULL ? t->asked : t->name;
-	const struct conf_model *m = name[0] != '\0' ? conf_find(c, name) : NULL;
-	const char *id;
+	const char *id = t->ticket != NULL && t->phase == REQ_QUEUED ? router_ticket_model(t->ticket) : NULL;
 
-	if (m == NULL && t->name[0] != '\0' && c->route != ROUTE_LOADED && c->fallback_model != NULL)
-		m = conf_find(c, c->fallback_model);
-	id = m != NULL && (c->route != ROUTE_LOADED || router_current(r) == NULL) ? m->id : router_last(r);
-	if (id != NULL)
+	if (id != NULL && (t->pm == NULL || strcmp(t->pm->id, id) != 0))
 		t->pm = proxy_model_get(t->p, id);
 }
 
@@ -229,8 +221,9 @@ txn_submit(struct txn *t)
 	if (t->ticket != NULL && t->untimed)
 		router_untimed(t->ticket);
 	if (waits) {
-		guess_model(t);
 		t->queued_at = clock_ms();
+		t->phase = REQ_QUEUED;
+		txn_follow(t);
 		note_phase(t, REQ_QUEUED);
 		hold_begin(t);
 	} else if (t->ticket == NULL) {

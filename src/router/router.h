@@ -51,6 +51,10 @@ void router_done(struct ticket **tp);
 bool router_requeue(struct ticket *t);
 /* 1 for the next to be served; 0 when in flight. */
 int router_position(const struct ticket *t);
+/* The id of the model that it waits for (a person's load may change it) or has; NULL once it was refused. Borrowed. */
+const char *router_ticket_model(const struct ticket *t);
+/* The id of the model whose engine a request by this name would get or wait for now; NULL: none. Borrowed. */
+const char *router_leads_to(struct router *r, const char *model);
 /* This request is no use of the model that would put off its unloading (ttl): call right after the submit. */
 void router_untimed(struct ticket *t);
 /* The engine answers, or works on the prompt of, this request. Cheap. */

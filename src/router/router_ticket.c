@@ -101,6 +101,21 @@ route(struct router *r, const char *model, enum router_refusal *why, struct slot
 	return s;
 }
 
+const char *
+router_leads_to(struct router *r, const char *model)
+{
+	enum router_refusal why;
+	struct slot *holder = NULL, *s = route(r, model, &why, &holder);
+
+	return s != NULL ? s->model->id : NULL;
+}
+
+const char *
+router_ticket_model(const struct ticket *t)
+{
+	return t->slot != NULL ? t->slot->model->id : NULL;
+}
+
 void
 flight_enter(struct ticket *t)
 {

@@ -128,6 +128,32 @@ def test_pinned_by_a_call(mai):
     assert mai.chat("a").status == 200
 
 
+def test_route_loaded_with_several(mai):
+    """The current one answers for every name, but each of those loaded beside it for its own: by whatever path, and also while
+    it comes back from a crash."""
+    serve(mai, models(mai, "abc"), maxLoaded=2, route="loaded", heartbeatAfter=0.1, backoff=20, backoffMax=20)
+    for i in "ab":
+        assert mai.post("/load", {"model": i}).status == 200
+    for asked, answers in (("a", "a"), ("b", "b"), ("c", "b"), ("nobody", "b")):
+        r = mai.chat(asked)
+        assert (r.status, r.header("X-Mai-Model")) == (200, answers), asked
+    any_path = {"X-Fake": "any"}
+    assert mai.get("/upstream/a/x", headers=any_path).header("X-Mai-Model") == "a"
+    assert mai.get("/upstream/b/x", headers=any_path).header("X-Mai-Model") == "b"
+    r = mai.get("/upstream/c/x", headers=any_path)
+    assert r.status == 409 and r.json["error"]["message"] == "b is loaded and route is loaded"
+    proc.kill(mai.records["a"].pid(), 9)
+    wait(lambda: states(mai)["a"] == "backoff", 5, "a is in backoff")
+    with mai.raw() as c:
+        c.send(http.request("POST", "/v1/chat/completions", http.chat("a", True)))
+        status, headers = c.head()
+        assert status == 200 and dict(headers)["X-Mai-Model"] == "a"
+        assert b"a failed, starts again" in c.chunk()
+        assert [r["model"] for r in mai.get("/api/requests").json["requests"]] == ["a"]
+        # a person's load takes what waits along where there is one place only; here it waits for its own
+        assert mai.post("/load", {"model": "c"}, timeout=30).status == 200
+
+
 def test_memory_budget(mai):
     defs = {"a": mai.engine("a", memory="6GiB"), "b": mai.engine("b", memory="3GiB"),
             "c": mai.engine("c", memory="7GiB"), "big": mai.engine("big", memory="11GiB")}

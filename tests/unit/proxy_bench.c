@@ -20,7 +20,7 @@ struct ticket *newest;
 struct router_answer verdict;
 bool must_wait, grant_requeue;
 int ntickets, nsuspects, nrequeues, nprogress, nheld, nuntimed, waited, place;
-const char *swap_from, *swap_to, *last_model;
+const char *swap_from, *swap_to, *last_model, *leads_to;
 char asked[300];
 struct engine_exit last_exit = {.valid = true, .text = "exit status 1", .cause = "out of luck"};
 struct engine_info info;
@@ -58,9 +58,17 @@ router_conf(const struct router *r)
 }
 
 const char *
-router_current(const struct router *r)
+router_leads_to(struct router *r, const char *model)
 {
-	return router_last(r);
+	(void)r;
+	return leads_to != NULL ? leads_to : conf.route == ROUTE_LOADED ? last_model : model;
+}
+
+const char *
+router_ticket_model(const struct ticket *t)
+{
+	(void)t;
+	return leads_to != NULL ? leads_to : granted->id;
 }
 
 const char *
@@ -266,6 +274,7 @@ setup(void **state)
 	place = 1;
 	swap_from = swap_to = NULL;
 	last_model = "qwen";
+	leads_to = NULL;
 	extra[0] = first_extra;
 	zwei.upstream_model = NULL;
 	zwei.drain_timeout = qwen.drain_timeout = 30000;

@@ -30,6 +30,7 @@ extern struct engine_info info;
 extern struct engine_exit last_exit;
 extern const char *swap_from, *swap_to;	/* NULL: no swap */
 extern const char *last_model;		/* the served one, or the last */
+extern const char *leads_to;		/* which model a request is for or waits for; NULL: as it says */
 extern int place;			/* in the queue */
 /* what was asked of them */
 extern struct ticket *newest;
