@@ -6,6 +6,7 @@ librouter_a_SOURCES = \
 	src/router/router_plan.c \
 	src/router/router_policy.c src/router/router_policy.h \
 	src/router/router_queue.c \
+	src/router/router_slot.c \
 	src/router/router_ticket.c \
 	src/router/router_verbs.c \
 	src/router/router_view.c

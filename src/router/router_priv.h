@@ -147,16 +147,24 @@ void plan_changed(struct slot *s, enum engine_state from, enum engine_state to);
 void plan_forget(struct router *r, const struct slot *s);
 void plan_undo(struct router *r);
 void plan_undo_clear(struct router *r);
-bool slot_pinned(const struct slot *s);
-/* A request that waits will have it loaded, as soon as the loop turns or its memory is there. */
-bool slot_promised(const struct slot *s);
-/* Whether it could be loaded beside all that are or are promised, without anybody giving way. */
-bool plan_fits(struct router *r, const struct slot *s);
 bool plan_swapping(const struct slot *s);
 void slot_start(struct slot *s);
+
+/* router_slot.c */
+bool slot_pinned(const struct slot *s);
 /* Draining or stopping, and not to come back by itself. */
 bool slot_leaves(const struct slot *s);
 /* Failed, but its processes are not dead yet: until they are it is as good as stopping. */
 bool slot_dying(const struct slot *s);
+/* A request that waits will have it loaded, as soon as the loop turns or its memory is there. */
+bool slot_promised(const struct slot *s);
+/* Bytes it needs to load; 0: not known. Asked for now and then only: the answer may take looks at the disk. */
+uint64_t slot_need(const struct router *r, struct slot *s);
+/* What it takes of memory_budget (0 without one): what the configuration says; else the most it was ever seen to take. */
+uint64_t slot_memory(const struct router *r, struct slot *s);
+void slot_describe(const struct router *r, struct slot *s, struct policy_model *m);
+struct policy_limits plan_limits(const struct router *r);
+/* Whether it could be loaded beside all that are or are promised, without anybody giving way. */
+bool plan_fits(struct router *r, const struct slot *s);
 
 #endif
