@@ -282,8 +282,9 @@ look(struct router *r)
 
 	queue_expire(r, now);
 	plan_undo(r);
-	/* Before: one that just became ready serves those it was loaded for. After: what the plan decided is told. */
+	/* Before: one that just became ready serves those it was loaded for, and has come out. After: what the plan decided is told. */
 	serve_queues(r);
+	verbs_check(r);
 	again = plan_carry_out(r, now);
 	serve_queues(r);
 	verbs_check(r);

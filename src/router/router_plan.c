@@ -159,6 +159,7 @@ do_keep(struct router *r, struct slot *s)
 		s->gave_way_to->replaces = NULL;
 	s->gave_way_to = NULL;
 	s->claim = CLAIM_NONE;
+	s->manual = s->manual || person;
 	if (wanted)
 		r->current = r->last = s;
 	r->eng->start(s->engine, person ? REASON_USER : REASON_REQUEST, person);

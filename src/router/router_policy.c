@@ -367,8 +367,8 @@ serve(struct work *w, size_t c, size_t *victims)
 		wait_or_refuse(w, c);
 		return;
 	}
+	/* Its role is left: what is kept by this plan is not taken by it for a later one. */
 	if (m->state == ENGINE_DRAINING && (m->may_stay || claim_of(m) == CLAIM_PERSON)) {
-		w->role[c] = ROLE_STAY;
 		step(w, POLICY_KEEP, c, POLICY_NONE, false);
 	} else if (!present(m) && fits_now(w, c, NULL)) {
 		w->begun[c] = true;

@@ -672,6 +672,7 @@ test_waiters_after_a_load_of_nobodys(void **state)
 	set(&engines[0], ENGINE_READY);
 	turn();
 	assert_int_equal(outcomes, 1);
+	assert_true(outcome.ok);
 	assert_int_equal(engines[0].info.state, ENGINE_STOPPING);
 	set(&engines[0], ENGINE_STOPPED);
 	turn();
@@ -1256,6 +1257,29 @@ test_needs_are_asked_for_now_and_then(void **state)
 	assert_int_equal(engine_of("a")->starts, 1);
 }
 
+/* A person's load of what drains for a request keeps it; the request's next try is one for another turn. */
+static void
+test_a_load_of_what_drains(void **state)
+{
+	struct req a, b;
+
+	(void)state;
+	outcomes = 0;
+	serve_one(&a, "a");
+	submit(&b, "b");
+	turn();
+	assert_int_equal(engine_of("a")->info.state, ENGINE_DRAINING);
+	router_do(router, VERB_LOAD, "a", 0, false, NULL, on_outcome, NULL);
+	loop_once(loop, 0);
+	assert_int_equal(engine_of("a")->stops, 1);
+	set(engine_of("a"), ENGINE_READY);
+	turn();
+	assert_int_equal(outcomes, 1);
+	assert_true(outcome.ok);
+	router_done(&a.t);
+	router_done(&b.t);
+}
+
 /* Also where both were used in the same millisecond. */
 static void
 test_the_least_recently_used_of_a_moment(void **state)
@@ -1349,6 +1373,7 @@ main(void)
 		T(test_nobody_left_to_give_way_for), T(test_settling_begins_at_the_end), T(test_settling_after_every_end),
 		T(test_a_requeue_has_its_own_time), T(test_reject_of_two_at_once),
 		T(test_the_least_recently_used_of_a_moment), T(test_needs_are_asked_for_now_and_then),
+		T(test_a_load_of_what_drains),
 		T(test_rollback_past_one_that_never_served),
 	};
 
