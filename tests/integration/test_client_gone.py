@@ -87,6 +87,21 @@ def test_C7_C8_client_leaves_mid_stream(one, how, framing):
     c.s.close()
 
 
+def test_onAbort_drain_lets_the_engine_finish_within_drainTimeout(mai):
+    mai.config({"m": mai.engine("m", onAbort="drain")}, drainTimeout=1)
+    mai.start_all()
+    for fake, finishes in (("sse=20, gap=20", True), ("sse=10000, gap=20", False)):
+        before = mai.stats()
+        c = mai.raw()
+        c.send(request("POST", CHAT, http.chat("m", True), [("X-Fake", fake)]))
+        c.head()
+        c.chunk()
+        c.s.close()
+        wait(lambda: mai.status()["in_flight"] == 0, 5, "it is over")
+        now = mai.stats()
+        assert (now["done"] > before["done"], now["aborted"] > before["aborted"]) == (finishes, not finishes), (before, now)
+
+
 @pytest.mark.parametrize("how", ["fin", "rst", "half-close"])
 def test_C7_client_leaves_while_the_stream_is_silent(one, how):
     c = one.raw()

@@ -42,6 +42,32 @@ def test_first_in_first_out(mai):
     assert order == list("012345")
 
 
+def test_concurrencyLimit_waits_in_order_and_starves_nobody_else(mai):
+    mai.config({"a": mai.engine("a"), "b": mai.engine("b")}, concurrencyLimit=2, minResident=0, maxSwapWait=0.2)
+    mai.serve()
+    assert mai.chat("a").status == 200
+    before = time.monotonic()
+    calls = []
+    for i in range(6):
+        calls.append(world.Later(mai.post, f"/v1/chat/completions?n={i}", http.chat("a"), headers={"X-Fake": "delay=300"}))
+        wait(lambda: mai.snapshot()["in_flight"] + queued(mai) == i + 1, 3)
+    assert mai.snapshot()["in_flight"] == 2 and queued(mai) == 4
+    # one that waits and leaves takes no place; another model's turn comes when those who were first are served
+    gone = mai.raw()
+    gone.send(http.request("POST", "/v1/chat/completions?n=x", http.chat("a")))
+    wait(lambda: queued(mai) == 5, 3)
+    other = world.Later(mai.chat, "b")
+    wait(lambda: mai.snapshot()["queued"] == 6, 3)
+    gone.s.close()
+    late = world.Later(mai.post, "/v1/chat/completions?n=late", http.chat("a"))
+    assert all(c.result().status == 200 for c in calls)
+    assert time.monotonic() - before >= 0.9, "three rounds of two"
+    assert other.result().status == 200 and late.result().status == 200
+    order = [e["path"].partition("n=")[2] for e in mai.records["a"].events("request") if "n=" in e["path"]]
+    assert order == [*"012345", "late"]
+    assert mai.records["a"].count("start") == 2 and mai.records["b"].count("start") == 1
+
+
 def test_full_queue_is_503_with_retry_after(mai):
     loading(mai, 1500, queueMax=3)
     calls = [world.Later(mai.chat, "m") for _ in range(3)]
