@@ -367,22 +367,27 @@ has_slot(const struct router *r, const struct conf_model *m)
 	return false;
 }
 
-/* Waiters of a model that is gone go to the default one. */
+/* Who waits for a model that is gone goes to the one that has its name now; or to the default one, where there is no choice
+ * of models: it is for whichever is served. */
 static void
-follow_default(struct router *r)
+follow_names(struct router *r)
 {
-	struct slot *to = r->conf->default_model == NULL ? NULL : slot_find(r, r->conf->default_model);
+	struct slot *any = r->conf->route != ROUTE_LOADED || r->conf->default_model == NULL ? NULL :
+	    slot_find(r, r->conf->default_model);
 
 	for (size_t i = 0; i < r->nslots; i++) {
-		struct slot *s = r->slots[i];
+		struct slot *s = r->slots[i], *to;
 		struct ticket *t;
 
-		while (s->leaving && (t = TAILQ_FIRST(&s->queue)) != NULL && to != NULL) {
+		if (!s->leaving || s->queued == 0)
+			continue;
+		to = slot_find(r, s->model->id);
+		to = to != NULL ? to : any;
+		while (to != NULL && (t = TAILQ_FIRST(&s->queue)) != NULL) {
 			queue_remove(t);
 			queue_put(to, t, false);
 		}
-		if (s->leaving)
-			queue_refuse_all(s, REFUSE_NOT_FOUND, "the model is no longer configured");
+		queue_refuse_all(s, REFUSE_NOT_FOUND, "the model is no longer configured");
 	}
 }
 
@@ -403,16 +408,13 @@ router_replace(struct router *r, struct conf *c, bool keep)
 		}
 		s->leaving = true;
 		s->claim = CLAIM_NONE;
-		/* Without a choice of models, those who wait are for whichever is served. */
-		if (c->route != ROUTE_LOADED || c->nmodels == 0)
-			queue_refuse_all(s, REFUSE_NOT_FOUND, "the model is no longer configured");
 		if (!keep && s->engine != NULL && policy_occupies(slot_state(s)))
 			r->eng->stop(s->engine, REASON_CONFIG, false, false);
 	}
 	for (size_t i = 0; i < c->nmodels; i++)
 		if (!has_slot(r, c->models[i]))
 			slot_append(r, slot_new(r, c->models[i]));
-	follow_default(r);
+	follow_names(r);
 	conf_unref(&old);
 	bus_publish(r->bus, &e);
 	router_kick(r);

@@ -1280,6 +1280,42 @@ test_a_load_of_what_drains(void **state)
 	router_done(&b.t);
 }
 
+/* A model is renamed, and answers to its old name still: who waits for it waits for the new one. */
+static void
+test_reload_with_a_new_name(void **state)
+{
+	static char id[] = "new", old[] = "b", *aliases[] = {old, NULL};
+	struct conf_model renamed = {.id = id, .aliases = aliases}, *list[] = {&models[0], &renamed};
+	struct conf other = *conf;
+	struct req b, c;
+
+	(void)state;
+	submit(&b, "b");
+	submit(&c, "c");
+	turn();
+	other.models = list;
+	other.nmodels = 2;
+	other.refs = 100;
+	router_reload(router, &other);
+	assert_int_equal(b.answers, 0);
+	assert_int_equal(c.a.refusal, REFUSE_NOT_FOUND);
+	assert_streq(router_ticket_model(b.t), "new");
+	assert_null(router_ticket_model(c.t));
+	router_done(&c.t);
+	turn();
+	set(engine_of("b"), ENGINE_STOPPED);
+	turn();
+	set(engine_of("new"), ENGINE_READY);
+	turn();
+	assert_int_equal(b.answers, 1);
+	assert_int_equal(b.a.refusal, REFUSE_NONE);
+	router_done(&b.t);
+	router_reload(router, conf);
+	turn();
+	set(engine_of("new"), ENGINE_STOPPED);
+	turn();
+}
+
 /* Also where both were used in the same millisecond. */
 static void
 test_the_least_recently_used_of_a_moment(void **state)
@@ -1373,7 +1409,7 @@ main(void)
 		T(test_nobody_left_to_give_way_for), T(test_settling_begins_at_the_end), T(test_settling_after_every_end),
 		T(test_a_requeue_has_its_own_time), T(test_reject_of_two_at_once),
 		T(test_the_least_recently_used_of_a_moment), T(test_needs_are_asked_for_now_and_then),
-		T(test_a_load_of_what_drains),
+		T(test_a_load_of_what_drains), T(test_reload_with_a_new_name),
 		T(test_rollback_past_one_that_never_served),
 	};
 
