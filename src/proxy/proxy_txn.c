@@ -124,7 +124,7 @@ struct refusal {
 static const struct refusal refusals[] = {
 	[REFUSE_NONE] = {502, "bad_gateway", "there is no engine"},
 	[REFUSE_NOT_FOUND] = {404, "model_not_found", NULL},
-	[REFUSE_CONFLICT] = {409, "model_conflict", "another model is loaded and is not swapped for a request"},
+	[REFUSE_CONFLICT] = {409, "model_conflict", "there is no room for the model"},
 	[REFUSE_QUEUE_FULL] = {503, "queue_full", "too many requests wait for this model"},
 	[REFUSE_QUEUE_TIMEOUT] = {503, "queue_timeout", "the model did not become ready in time"},
 	[REFUSE_FAILED] = {503, "engine_failed", "the model's engine does not start"},
@@ -167,7 +167,7 @@ static void
 refused(struct txn *t, const struct router_answer *a)
 {
 	const struct refusal *r = &refusals[(unsigned)a->refusal < ARRAY_LEN(refusals) ? a->refusal : REFUSE_NONE];
-	struct strbuf list = STRBUF_INIT;
+	struct strbuf text = STRBUF_INIT;
 	struct proxy_fault f = {
 		.code = r->code, .message = r->message, .state = refused_state(a->refusal), .cause = a->cause,
 		.attempt = -1, .retry_after = a->retry_after,
@@ -178,16 +178,21 @@ refused(struct txn *t, const struct router_answer *a)
 	if (t->pm != NULL)
 		f.model = t->pm->id;
 	if (a->refusal == REFUSE_NOT_FOUND) {
-		strbuf_printf(&list, "there is no model \"%s\"", t->name);
-		txn_name_models(&list, t);
-		f.message = strbuf_str(&list);
+		strbuf_printf(&text, "there is no model \"%s\"", t->name);
+		txn_name_models(&text, t);
+		f.message = strbuf_str(&text);
 		f.model = t->name;
+	}
+	/* Clients show nothing but the message. */
+	if (a->refusal == REFUSE_CONFLICT && a->cause[0] != '\0') {
+		strbuf_printf(&text, "there is no room for %s: %s", t->pm != NULL ? t->pm->id : t->name, a->cause);
+		f.message = strbuf_str(&text);
 	}
 	if (r->status == 503 && f.retry_after == 0)
 		f.retry_after = a->refusal == REFUSE_FAILED ? 60 : 5;
 	t->waited_ms += a->waited_ms;
 	txn_fail(t, r->status, &f);
-	strbuf_fini(&list);
+	strbuf_fini(&text);
 }
 
 static void

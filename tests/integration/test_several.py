@@ -175,6 +175,7 @@ def test_memory_budget_names_who_holds_it(mai):
     r = mai.chat("b")
     assert r.status == 409
     assert r.json["mai"]["cause"] == "a is pinned and holds 8.0G of 10.0G; b needs 3.0G"
+    assert r.json["error"]["message"] == "there is no room for b: a is pinned and holds 8.0G of 10.0G; b needs 3.0G"
 
 
 def test_an_unknown_need_is_learned(mai):
