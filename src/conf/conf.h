@@ -170,9 +170,10 @@ void conf_found_free(struct conf_found **f, size_t n);
  * or NULL with why. */
 struct conf *conf_with_found(const struct conf *c, const struct conf_found *f, struct conf_errors *errs);
 
-/* What people loaded by names that no configuration knows outlives a reload that says nothing else: fresh with those models
- * of now, the configuration in use, that were not in read, the one it began with. With MLX_* that is the model in the place of
- * the one named there, as long as that name is the same. A new reference, to fresh itself where there are none. */
+/* What people loaded by names that no configuration knows outlives a reload that says nothing else: fresh, with those
+ * models of now (the configuration in use) that were not in read (the one it began with). With MLX_* that is the model
+ * in the place of the one named there, as long as that name is the same. A new reference, to fresh itself where there
+ * are none. */
 struct conf *conf_keep_named(const struct conf *read, const struct conf *now, struct conf *fresh);
 
 void conf_errors_fini(struct conf_errors *e);

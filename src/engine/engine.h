@@ -103,9 +103,9 @@ void engine_set_conf(struct engine *e, struct conf *c, const struct conf_model *
  * Without it `failed` stays failed. */
 void engine_start(struct engine *e, enum engine_reason why, bool manual);
 /* Wants it gone: drains (until engine_idle or drain_timeout; 0 in flight: at once), then stops. unlimited: the drain has
- * no time limit (a swap made by a request). now, or a second call for REASON_USER, skips what is left of the drain; other
- * calls let it go on, but one that is not unlimited after one that was sets the limit, and any calls off a restart. In
- * backoff: cancels the retry. */
+ * no time limit (a swap made by a request). now, or a second call for REASON_USER, skips what is left of the drain;
+ * other calls let it go on, but one that is not unlimited after one that was sets the limit, and any calls off a
+ * restart. In backoff: cancels the retry. */
 void engine_stop(struct engine *e, enum engine_reason why, bool now, bool unlimited);
 /* Whether a start can work at all, told without touching anything: its command can be run, a model path exists, a fixed
  * port is free or held by an engine of this core. False: it is `failed` now, with the reason and a card that says why, as

@@ -282,7 +282,7 @@ look(struct router *r)
 
 	queue_expire(r, now);
 	plan_undo(r);
-	/* Before: one that just became ready serves those it was loaded for, and has come out. After: what the plan decided is told. */
+	/* Before: one that just became ready serves those it was loaded for, and that is told. After: what was decided. */
 	serve_queues(r);
 	verbs_check(r);
 	again = plan_carry_out(r, now);
@@ -367,8 +367,8 @@ has_slot(const struct router *r, const struct conf_model *m)
 	return false;
 }
 
-/* Who waits for a model that is gone goes to the one that has its name now; or to the default one, where there is no choice
- * of models: it is for whichever is served. */
+/* Who waits for a model that is gone goes to the one that has its name now; or to the default one, where there is no
+ * choice of models: it is for whichever is served. */
 static void
 follow_names(struct router *r)
 {

@@ -46,8 +46,9 @@ struct ticket *router_submit(struct router *r, const char *model, router_cb *cb,
     struct router_answer *now, bool *waits);
 /* Ends it: a waiting request leaves the queue, one in flight is finished. Accepts NULL, nulls. */
 void router_done(struct ticket **tp);
-/* The engine died before the client got a byte: waits again, at the head, behind one restart, with a queueMaxWait of its
- * own; cb comes later. False when this was done once before, or there is nothing to wait for: the ticket is unchanged. */
+/* The engine died before the client got a byte: waits again, at the head, behind one restart, with a queueMaxWait of
+ * its own; cb comes later. False when this was done once before, or there is nothing to wait for: the ticket is
+ * unchanged. */
 bool router_requeue(struct ticket *t);
 /* 1 for the next to be served; 0 when in flight. */
 int router_position(const struct ticket *t);
@@ -115,8 +116,8 @@ uint64_t router_swaps(const struct router *r);
 /* A swap under way: from and to ids and its step (1 drain, 2 stop, 3 start); false when none. Of several the first. */
 bool router_swapping(const struct router *r, const char **from, const char **to, int *step);
 struct conf *router_conf(const struct router *r);
-/* Replaces the configuration: unchanged models keep running; changed ones take it at their next start. What was said only
- * until then (pins) is forgotten. */
+/* Replaces the configuration: unchanged models keep running; changed ones take it at their next start. What was said
+ * only until then (pins) is forgotten. */
 void router_reload(struct router *r, struct conf *c);
 /* The same configuration with more models: nothing is forgotten. */
 void router_extend(struct router *r, struct conf *c);

@@ -373,7 +373,7 @@ plan_undo(struct router *r)
 	r->undo = NULL;
 	r->undo_id = NULL;
 	r->undo_for = NULL;
-	router_reload(r, c);
+	router_replace(r, c, false);
 	s = slot_find(r, id);
 	if (s != NULL && !policy_occupies(slot_state(s)))
 		s->claim = CLAIM_RETURN;

@@ -322,11 +322,12 @@ wait_or_refuse(struct work *w, size_t c)
 {
 	enum policy_claim claim = claim_of(&w->m[c]);
 	bool weak = claim == CLAIM_RETURN || claim == CLAIM_PRELOAD;
-	size_t by = c;
+	size_t by;
+	bool never = hopeless(w, c, &by);
 
-	if (hopeless(w, c, &by) || (weak && !something_moves(w, c))) {
+	if (never || (weak && !something_moves(w, c))) {
 		w->role[c] = present(&w->m[c]) ? ROLE_GOES : ROLE_OUT;
-		step(w, POLICY_REFUSE, c, by, false);
+		step(w, POLICY_REFUSE, c, never ? by : c, false);
 		return;
 	}
 	/* Free room is nothing to be kept for those that take only that. */

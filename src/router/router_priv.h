@@ -160,7 +160,7 @@ bool slot_dying(const struct slot *s);
 bool slot_promised(const struct slot *s);
 /* Bytes it needs to load; 0: not known. Asked for now and then only: the answer may take looks at the disk. */
 uint64_t slot_need(const struct router *r, struct slot *s);
-/* What it takes of memory_budget (0 without one): what the configuration says; else the most it was ever seen to take. */
+/* What it takes of memory_budget (0 without one): as the configuration says; else the most it was ever seen to take. */
 uint64_t slot_memory(const struct router *r, struct slot *s);
 void slot_describe(const struct router *r, struct slot *s, struct policy_model *m);
 struct policy_limits plan_limits(const struct router *r);

@@ -28,7 +28,6 @@ static const struct opt answer_opts[] = {
 	A("no-done", FLAG, no_done), A("comments", NUM, comments), A("usage", FLAG, usage),
 	A("echo-head", FLAG, echo_head), A("hang", FLAG, hang), A("refuse", FLAG, refuse), A("close", FLAG, close),
 	A("any", FLAG, any), A("ws", FLAG, ws), A("ws-head", FLAG, ws_head), A("upgrade", TEXT, upgrade),
-	A("bad-head", TEXT, bad_head),
 	A("bad-head", TEXT, bad_head), A("finish", FLAG, finish), A("timings", FLAG, timings),
 	A("error-event", NUM, error_event), A("progress", NUM, progress), A("ahead-gap", NUM, ahead_gap),
 	A("no-stream", FLAG, no_stream),

@@ -129,8 +129,8 @@ def test_pinned_by_a_call(mai):
 
 
 def test_route_loaded_with_several(mai):
-    """The current one answers for every name, but each of those loaded beside it for its own: by whatever path, and also while
-    it comes back from a crash."""
+    """The current one answers for every name, but each of those loaded beside it for its own: by whatever path, and
+    also while it comes back from a crash."""
     serve(mai, models(mai, "abc"), maxLoaded=2, route="loaded", heartbeatAfter=0.1, backoff=20, backoffMax=20)
     for i in "ab":
         assert mai.post("/load", {"model": i}).status == 200
@@ -284,10 +284,12 @@ def test_one_that_failed_is_gone_before_the_old_one_comes_back(mai):
     port = mai.port + 400
 
     def at(id, *args):
-        return {**mai.engine(id), "cmd": mai.fake(*args, record=mai.records[id].path, port=port), "proxy": f"http://127.0.0.1:{port}"}
+        cmd = mai.fake(*args, record=mai.records[id].path, port=port)
+        return {**mai.engine(id), "cmd": cmd, "proxy": f"http://127.0.0.1:{port}"}
 
     mai.engine("a"), mai.engine("b")
-    serve(mai, {"a": at("a"), "b": at("b", "--never-ready", "--mute")}, minResident=0, maxAttempts=0, healthCheckTimeout=1)
+    serve(mai, {"a": at("a"), "b": at("b", "--never-ready", "--mute")}, minResident=0, maxAttempts=0,
+          healthCheckTimeout=1)
     assert mai.chat("a").status == 200
     r = mai.chat("b")
     assert r.status == 503 and "no sign of life" in r.json["mai"]["cause"], r
@@ -339,6 +341,18 @@ def test_failed_for_requests_until_somebody_says_so(mai):
     assert mai.chat("a").status == 503, "requests alone start nothing that failed"
     assert mai.post("/load", {"model": "a"}).status == 200
     assert mai.chat("a").status == 200
+
+
+def test_preload_pin_and_ttl(mai):
+    """What is to be loaded at start is, as far as there is room; nobody gives way for it, and what is pinned has no ttl."""
+    serve(mai, {"a": mai.engine("a", pin=True, ttl=1), "b": mai.engine("b", ttl=1), "c": mai.engine("c")}, maxLoaded=2,
+          hooks={"on_startup": {"preload": ["a", "b", "c"]}}, minResident=0)
+    wait(lambda: loaded(mai) == ["a", "b"], 5, lambda: f"a and b: {states(mai)}")
+    wait(lambda: "not loaded: there is no room" in mai.log(), 5, "c is told of")
+    wait(lambda: loaded(mai) == ["a"], 10, "b goes when nobody asks for it")
+    never(lambda: mai.records["c"].count("start") or loaded(mai) != ["a"], 1.5, "c came later, or a went")
+    assert mai.chat("c").status == 200 and loaded(mai) == ["a", "c"]
+    assert mai.chat("b").status == 200 and loaded(mai) == ["a", "b"]
 
 
 def test_ttl_with_several(mai):
