@@ -2,27 +2,19 @@
  * An engine that answers with an error, or without a stream, to a client that was already told that a stream comes: an
  * error becomes the error event of the client's API, a JSON answer one data event. */
 #include <string.h>
-#include <strings.h>
 
 #include "base/json.h"
+#include "proxy/proxy_header.h"
 #include "proxy/proxy_priv.h"
 
 #define ERROR_BYTES ((size_t)64 * 1024)	/* of an error that are looked at */
 #define MESSAGE_BYTES 1000		/* of its message that are passed on */
 
-static bool
-is_json(const struct http_head *h)
-{
-	const struct http_field *f = http_field_find(h, "content-type");
-
-	return f != NULL && f->value.n >= 16 && strncasecmp(f->value.p, "application/json", 16) == 0;
-}
-
 void
 fold_start(struct txn *t, const struct http_head *h)
 {
 	t->sse = t->gathering = false;
-	t->fold = h->status == 200 && is_json(h) ? FOLD_EVENT : FOLD_ERROR;
+	t->fold = h->status == 200 && proxy_header_json(h) ? FOLD_EVENT : FOLD_ERROR;
 	strbuf_clear(&t->whole);
 	if (t->fold == FOLD_ERROR && t->rewriting) {
 		t->rewriting = false;

@@ -183,6 +183,14 @@ proxy_header_stream(struct strbuf *out, const struct proxy_header_info *i)
 }
 
 bool
+proxy_header_json(const struct http_head *h)
+{
+	const struct http_field *f = http_field_find(h, "content-type");
+
+	return f != NULL && begins(f->value, "application/json", 16);
+}
+
+bool
 proxy_header_answer(struct strbuf *out, const struct http_head *h, const struct proxy_header_info *i)
 {
 	static const struct name names[] = {

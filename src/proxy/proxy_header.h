@@ -15,6 +15,9 @@ struct http_str proxy_header_upgrade(const struct http_head *h);
 void proxy_header_request(struct strbuf *out, const struct http_head *h, const struct http_url *url,
     const struct http_target *t, size_t body, const char *request_id, struct http_str upgrade);
 
+/* Whether an answer says that it is JSON. */
+bool proxy_header_json(const struct http_head *h);
+
 struct proxy_header_info {
 	const char *model, *request_id;
 	uint64_t waited_ms;	/* 0: it did not wait */

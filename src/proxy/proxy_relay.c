@@ -75,19 +75,12 @@ note_stream(struct txn *t)
 }
 
 static bool
-is_json(const struct http_head *h)
-{
-	const struct http_field *f = http_field_find(h, "content-type");
-
-	return f != NULL && f->value.n >= 16 && strncasecmp(f->value.p, "application/json", 16) == 0;
-}
-
-static bool
 may_name_model(const struct http_head *h)
 {
 	const struct http_field *f = http_field_find(h, "content-type");
 
-	return is_json(h) || (f != NULL && f->value.n >= 17 && strncasecmp(f->value.p, "text/event-stream", 17) == 0);
+	return proxy_header_json(h) ||
+	    (f != NULL && f->value.n >= 17 && strncasecmp(f->value.p, "text/event-stream", 17) == 0);
 }
 
 /* The length the client is told. */
@@ -139,7 +132,7 @@ on_head(void *arg, const struct http_head *h)
 	proxy_usage_fini(&t->usage);
 	proxy_usage_init(&t->usage, t->sse, t->path->ends);
 	t->work = 0;
-	t->usage.follow = t->close_delimited && !t->sse && is_json(h);
+	t->usage.follow = t->close_delimited && !t->sse && proxy_header_json(h);
 	if (t->rewriting && !may_name_model(h)) {
 		t->rewriting = false;
 		proxy_rewrite_fini(&t->rewrite);
