@@ -59,12 +59,17 @@ load_failed(struct router *r, struct slot *s)
 static bool
 checked(struct router *r, struct slot *s)
 {
+	bool person = s->claim == CLAIM_PERSON;
+
 	if (s->checked)
 		return true;
 	load_begins(s);
-	s->checked = r->eng->preflight(slot_engine(s), s->claim == CLAIM_PERSON ? REASON_USER : REASON_REQUEST);
+	s->checked = r->eng->preflight(slot_engine(s), person ? REASON_USER : REASON_REQUEST);
 	if (!s->checked) {
 		log_warn("router", s->model->id, "it cannot start; nothing else was touched");
+		/* Somebody asked for it, and nothing else is there: what became of it is what they want to see. */
+		if (person && router_occupant(r, NULL) == NULL)
+			r->current = r->last = s;
 		load_failed(r, s);
 		router_kick(r);
 	}

@@ -327,6 +327,18 @@ def test_nothing_is_touched_for_a_model_that_cannot_start(mai, what):
         assert mai.records["a"].count("start") == 1
 
 
+def test_a_load_that_cannot_start_is_what_is_seen_where_nothing_else_is_loaded(mai):
+    serve(mai, {"a": mai.engine("a"), "b": {"cmd": "/no/such/engine --port ${PORT}"}}, minResident=0)
+    assert mai.post("/load", {"model": "b"}).status == 500
+    s = mai.status()
+    assert (s["current_model"], s["state"]) == ("b", "failed") and "/no/such/engine" in s["last_exit"]["cause"]
+    # but a request's failure, or one beside a model that serves, changes nothing
+    assert mai.post("/load", {"model": "a"}).status == 200
+    assert mai.post("/load", {"model": "b"}).status == 500 and mai.chat("b").status == 503
+    s = mai.status()
+    assert (s["current_model"], s["state"]) == ("a", "ready")
+
+
 def test_failed_for_requests_until_somebody_says_so(mai):
     flag = mai.tmp / "good"
     script = mai.tmp / "engine.sh"
