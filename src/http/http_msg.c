@@ -75,17 +75,6 @@ http_list_has(struct http_str list, const char *token)
 }
 
 bool
-http_field_has_token(const struct http_head *h, const char *name, const char *token)
-{
-	for (size_t i = 0; i < h->nfields; i++) {
-		if (http_str_ieq(h->fields[i].name, name) &&
-		    http_list_has(h->fields[i].value, token))
-			return true;
-	}
-	return false;
-}
-
-bool
 http_field_hop_by_hop(const struct http_head *h, const struct http_field *f)
 {
 	static const char *const names[] = {"connection", "keep-alive", "te", "trailer",

@@ -68,10 +68,7 @@ http_str_eq(struct http_str s, const char *z)
 
 /* The first field of that name, or NULL. Borrowed. */
 const struct http_field *http_field_find(const struct http_head *h, const char *name);
-/* Whether a comma-separated list field holds a token (RFC 9110 section 5.6.1), over all fields of
- * that name. */
-bool http_field_has_token(const struct http_head *h, const char *name, const char *token);
-/* The same for one list value. */
+/* Whether the value of a comma-separated list field holds a token (RFC 9110 section 5.6.1). */
 bool http_list_has(struct http_str list, const char *token);
 /* Whether a field must not be forwarded: the hop-by-hop ones of RFC 9110 section 7.6.1, Trailer
  * (trailers are dropped), Proxy-*, and those that Connection names. Content-Length is not among

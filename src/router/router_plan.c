@@ -180,7 +180,8 @@ do_refuse(struct router *r, struct slot *s, struct slot *by)
 	text_size(budget, sizeof(budget), limit);
 	text_size(holds, sizeof(holds), slot_memory(r, by));
 	if (s == by)
-		snprintf(cause, sizeof(cause), "%s needs %s, and memoryBudget is %s", s->model->id, need, budget);
+		snprintf(cause, sizeof(cause), "%s needs %s%s, and memoryBudget is %s", s->model->id, need,
+		    s->model->memory != 0 ? "" : " by what was seen (its memory: overrules that)", budget);
 	else if (slot_pinned(by) && limit != 0)
 		snprintf(cause, sizeof(cause), "%s is pinned and holds %s of %s; %s needs %s", by->model->id, holds, budget,
 		    s->model->id, need);

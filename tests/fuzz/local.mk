@@ -38,10 +38,6 @@ tests_fuzz_fuzz_http_url_SOURCES = tests/fuzz/fuzz_http_url.c tests/fuzz/fuzz.h 
 tests_fuzz_fuzz_http_url_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_http_url_LDADD = libhttp.a $(RANK0)
 
-FUZZ_TARGETS += tests/fuzz/fuzz_http_sse
-tests_fuzz_fuzz_http_sse_SOURCES = tests/fuzz/fuzz_http_sse.c tests/fuzz/fuzz.h $(FUZZ_MAIN)
-tests_fuzz_fuzz_http_sse_LDFLAGS = $(FUZZ_LINK)
-tests_fuzz_fuzz_http_sse_LDADD = libhttp.a $(RANK0)
 
 FUZZ_TARGETS += tests/fuzz/fuzz_conf
 tests_fuzz_fuzz_conf_SOURCES = tests/fuzz/fuzz_conf.c tests/fuzz/fuzz.h $(FUZZ_MAIN)
