@@ -182,6 +182,13 @@ prompt_row(const struct ui_state *s, struct grid *g, int row, int margin)
 	ui_edit_draw(&s->edit, g, row, margin + used, g->cols - margin - used, ROLE_TITLE, "_");
 }
 
+/* A row that a popup covers is the popup's. */
+static int
+free_row(const struct ui_state *s, int row)
+{
+	return row >= s->box.row && row < s->box.row + s->box.height ? -1 : row;
+}
+
 void
 ui_pane_bar(struct ui_state *s, struct grid *g, const struct view *v, const struct view_log *log,
     const struct ui_link_state *link, uint64_t now)
@@ -190,18 +197,18 @@ ui_pane_bar(struct ui_state *s, struct grid *g, const struct view *v, const stru
 	enum ui_role role;
 	const char *hint = mode_hint(s);
 	bool urgent = message_text(s, text, sizeof(text), &role, v, log, link, now);
-	int margin = s->lay.narrow || s->lay.micro ? 0 : 1, row = s->lay.msg_row;
+	int margin = s->lay.narrow || s->lay.micro ? 0 : 1, row = s->lay.msg_row, bar = free_row(s, s->lay.bar_row);
 
 	if (s->prompt != PROMPT_NONE)
 		prompt_row(s, g, row >= 0 ? row : s->lay.bar_row, margin);
-	else if (row >= 0)
+	else if (free_row(s, row) >= 0)
 		grid_put_end(g, row, margin, g->cols - margin, role, text);
-	if (s->lay.bar_row < 0 || (s->prompt != PROMPT_NONE && row < 0))
+	if (bar < 0 || (s->prompt != PROMPT_NONE && row < 0))
 		return;
 	if (row < 0 && urgent && (hint == NULL || s->popup.kind == POPUP_NONE))
-		grid_put_end(g, s->lay.bar_row, 0, g->cols, role, text);
+		grid_put_end(g, bar, 0, g->cols, role, text);
 	else if (hint != NULL)
-		grid_put_end(g, s->lay.bar_row, 1, g->cols - 1, ROLE_TEXT, hint);
+		grid_put_end(g, bar, 1, g->cols - 1, ROLE_TEXT, hint);
 	else
-		key_bar(s, g, s->lay.bar_row);
+		key_bar(s, g, bar);
 }

@@ -17,14 +17,12 @@ ui_box_draw(struct ui_state *s, struct grid *g, int height, int width, const cha
 	b.row = (g->rows - b.height) / 2;
 	b.col = (g->cols - b.width) / 2;
 	last = b.row + b.height - 1;
+	s->box = b;
 	/* What lies below takes no clicks. */
 	s->nhits = 0;
 	ui_hit_add(s, b.row, b.col, b.width, b.height, HIT_BOX, 0);
-	for (int r = b.row; r <= last; r++) {
+	for (int r = b.row; r <= last; r++)
 		grid_fill(g, r, b.col, b.width, ROLE_TEXT, " ");
-		grid_put(g, r, b.col, 1, ROLE_TEXT, s->g->v);
-		grid_put(g, r, b.col + b.width - 1, 1, ROLE_TEXT, s->g->v);
-	}
 	grid_fill(g, b.row, b.col, b.width, ROLE_TEXT, s->g->h);
 	grid_fill(g, last, b.col, b.width, ROLE_TEXT, s->g->h);
 	grid_put(g, b.row, b.col, 1, ROLE_TEXT, s->g->tl);
@@ -100,6 +98,18 @@ ui_popup_check(struct ui_state *s, const struct view *v, uint64_t now)
 	ui_popup_close(s);
 }
 
+/* After what is in the box, which a very small one does not hold. */
+static void
+draw_sides(const struct ui_state *s, struct grid *g)
+{
+	const struct ui_box *b = &s->box;
+
+	for (int r = b->row + 1; r < b->row + b->height - 1; r++) {
+		grid_put(g, r, b->col, 1, ROLE_TEXT, s->g->v);
+		grid_put(g, r, b->col + b->width - 1, 1, ROLE_TEXT, s->g->v);
+	}
+}
+
 void
 ui_popup_draw(struct ui_state *s, struct grid *g, const struct view *v, uint64_t now)
 {
@@ -123,6 +133,7 @@ ui_popup_draw(struct ui_state *s, struct grid *g, const struct view *v, uint64_t
 		ui_confirm_draw(s, g, v);
 		break;
 	}
+	draw_sides(s, g);
 }
 
 void

@@ -264,12 +264,11 @@ ui_compose(struct ui_state *s, struct grid *g, const struct view *v, struct view
 	ui_pane_head(s, g, v, link, now);
 	ui_pane_requests(s, g, v, now);
 	ui_pane_log(s, g, v, log);
-	/* The bar says what can be done in a popup, which is known once it was laid out; a large one lies over it. */
+	/* The bar says what can be done in a popup, which is known once it was laid out. */
+	s->box.height = 0;
 	if (s->popup.kind != POPUP_NONE)
 		ui_popup_draw(s, g, v, now);
 	ui_pane_bar(s, g, v, log, link, now);
-	if (s->popup.kind != POPUP_NONE && s->nhits > 0 && s->hits[0].row + s->hits[0].rows > s->lay.bar_row)
-		ui_popup_draw(s, g, v, now);
 }
 
 int

@@ -66,6 +66,11 @@ struct ui_popup {
 	char *last;			/* (owned) of a request: what was shown while it lived */
 };
 
+/* A box on the screen, with its frame. */
+struct ui_box {
+	int row, col, height, width;
+};
+
 enum ui_prompt { PROMPT_NONE, PROMPT_SEARCH, PROMPT_FILTER, PROMPT_SAVE, PROMPT_N };
 
 /* What was typed into a prompt before, the newest last. */
@@ -101,6 +106,7 @@ struct ui_state {
 	char model[UI_TEXT_MAX];	/* selected among several loaded ones; "": the current one */
 	struct ui_log log;
 	struct ui_popup popup;
+	struct ui_box box;		/* where it was drawn in this frame; height 0: nowhere */
 	enum ui_prompt prompt;
 	struct ui_edit edit;		/* of the prompt */
 	struct ui_past past[PROMPT_N];
@@ -202,9 +208,6 @@ void ui_palette_key(struct ui_state *s, int key, const struct view *v, struct vi
 void ui_text_draw(struct ui_state *s, struct grid *g, const struct view *v, uint64_t now);
 void ui_text_key(struct ui_state *s, int key, uint64_t now);
 /* An empty box in the middle, at most as large as the screen; its corner and inner size come out. */
-struct ui_box {
-	int row, col, height, width;	/* with the frame */
-};
 struct ui_box ui_box_draw(struct ui_state *s, struct grid *g, int height, int width, const char *title,
     const char *footer);
 
