@@ -512,6 +512,57 @@ test_request_columns(void **state)
 	assert_row(f, 6, "    ID  CLIENT           MODEL                PATH                AGE     IN    OUT  TOK/S  STATE");
 }
 
+static struct view_engine *
+loaded(const char *id, int port, double tps, double rss, uint64_t up)
+{
+	struct view_engine *e = fix_engine(f, id, "llama-server", "llama");
+
+	e->state = ENGINE_READY;
+	e->port = port;
+	e->tps = tps;
+	e->rss = (uint64_t)rss;
+	e->spawned_at = NOW - up;
+	return e;
+}
+
+/* One reads down a column of the model list, whatever the figures. */
+static void
+test_model_columns(void **state)
+{
+	struct view_engine *e;
+
+	(void)state;
+	loaded("one", 5800, 62.8, 318 * GIB / 1024, S(18));
+	loaded("two", 51723, 0, 35.3 * GIB / 1024, 0);
+	e = loaded("three", 443, 1234.5, 64 * GIB, S(9 * 86400));
+	e->attempt = 10;
+	e->max_attempts = 10;
+	e = loaded("four", 0, -1, 0, S(8047));
+	e->state = ENGINE_FAILED;
+	e->last_exit = xstrdup("exit status 1 after 9.1s");
+	fix_compose(f, 80, 24);
+	assert_rows(f, 1,
+	    ">● RUNNING  one                          :5800   0/3 62.8 t/s  318M up 18s",
+	    " ● RUNNING  two                         :51723   0/3  0.0 t/s 35.3M up 0s",
+	    " ● RUNNING  three                         :443 10/10 1234 t/s 64.0G up 9d00h",
+	    " ■ FAILED   four                                 0/3 exit status 1 after 9.1s");
+	fix_compose(f, 40, 14);
+	assert_rows(f, 0,
+	    ">● RUN one                63  318M 18s",
+	    " ● RUN two                 0 35.3M 0s",
+	    " ● RUN three            1234 64.0G 9d00h",
+	    " ■ FAI four                 exit 1");
+	e->state = ENGINE_DRAINING;
+	e->in_flight = 12;
+	e->since = NOW - S(4);
+	fix_compose(f, 80, 24);
+	assert_row(f, 4, ">◌ STOPPING four                                 0/3   12 in flight 4s");
+	e->state = ENGINE_BACKOFF;
+	e->retry_at = NOW + S(723);
+	fix_compose(f, 80, 24);
+	assert_row(f, 4, ">▲ BACKOFF  four                                 0/3   retry 12m03s exit 1");
+}
+
 int
 main(void)
 {
@@ -533,6 +584,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_errors, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_wrap, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_request_columns, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_model_columns, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
