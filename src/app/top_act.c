@@ -55,8 +55,8 @@ top_act_call(const struct ui_intent *in, struct strbuf *path, struct strbuf *bod
 }
 
 bool
-top_act_outcome(enum ui_intent_kind kind, enum client_result r, int status, const char *answer, size_t n, uint64_t took,
-    struct strbuf *out)
+top_act_outcome(enum ui_intent_kind kind, bool gave_way, enum client_result r, int status, const char *answer, size_t n,
+    uint64_t took, struct strbuf *out)
 {
 	static const char *const did[UI_NINTENTS] = {[UI_SWAP] = "swapped", [UI_START] = "started", [UI_STOP] = "stopped",
 		[UI_RESTART] = "restarted", [UI_FORCE_RESTART] = "restarted", [UI_CANCEL] = "cancelled",
@@ -69,7 +69,7 @@ top_act_outcome(enum ui_intent_kind kind, enum client_result r, int status, cons
 	bool ok = r == CLIENT_OK && status >= 200 && status < 300;
 
 	if (ok) {
-		strbuf_puts(out, did[kind] != NULL ? did[kind] : "done");
+		strbuf_puts(out, kind == UI_SWAP && !gave_way ? "loaded" : did[kind] != NULL ? did[kind] : "done");
 		if (kind != UI_QUIT_STOP && kind != UI_KILL && kind != UI_CANCEL) {
 			text_duration(d, sizeof(d), took, true);
 			strbuf_printf(out, " in %s", d);

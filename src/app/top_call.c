@@ -21,6 +21,7 @@ struct act {
 	enum ui_intent_kind kind;
 	uint64_t since, id;
 	char *model;		/* (owned) or NULL */
+	char **loaded;		/* (owned) what was loaded then; NULL: nothing */
 };
 
 static void
@@ -32,6 +33,7 @@ act_free(struct act *a)
 		p = &(*p)->next;
 	*p = a->next;
 	free(a->model);
+	strv_free(&a->loaded);
 	free(a);
 }
 
@@ -53,6 +55,35 @@ act_new(struct top *t, const struct ui_intent *in)
 	return a;
 }
 
+static bool
+is_loaded(const struct view_engine *e)
+{
+	return e->state == ENGINE_STARTING || e->state == ENGINE_READY || e->state == ENGINE_BACKOFF;
+}
+
+static void
+note_loaded(struct act *a)
+{
+	const struct view *v = &a->t->l.view;
+
+	for (size_t i = 0; i < v->nengines; i++)
+		if (is_loaded(&v->engines[i]))
+			strv_add(&a->loaded, v->engines[i].id);
+}
+
+/* Whether one that was loaded had to go. */
+static bool
+gave_way(const struct act *a)
+{
+	for (char **id = a->loaded; id != NULL && *id != NULL; id++) {
+		const struct view_engine *e = view_engine_find(&a->t->l.view, *id);
+
+		if (e == NULL || !is_loaded(e))
+			return true;
+	}
+	return false;
+}
+
 static void
 on_outcome(void *arg, enum client_result r, int status, const char *answer, size_t n)
 {
@@ -63,7 +94,7 @@ on_outcome(void *arg, enum client_result r, int status, const char *answer, size
 	bool ok;
 
 	if (t->ui != NULL && !t->leaving) {
-		ok = top_act_outcome(a->kind, r, status, answer, n, now - a->since, &text);
+		ok = top_act_outcome(a->kind, gave_way(a), r, status, answer, n, now - a->since, &text);
 		ui_pending(t->ui, a->kind, a->kind == UI_QUIT_STOP && ok);
 		if (!(t->stopping && r != CLIENT_OK))
 			ui_message(t->ui, ok ? UI_MSG_INFO : UI_MSG_ERROR, strbuf_str(&text), now);
@@ -79,10 +110,13 @@ static void
 call(struct top *t, const struct ui_intent *in)
 {
 	struct strbuf path = STRBUF_INIT, body = STRBUF_INIT;
+	struct act *a;
 
 	if (t->l.client != NULL && top_act_call(in, &path, &body)) {
 		ui_pending(t->ui, in->kind, true);
-		top_link_post(&t->l, strbuf_str(&path), body.len > 0 ? strbuf_str(&body) : NULL, on_outcome, act_new(t, in));
+		a = act_new(t, in);
+		note_loaded(a);
+		top_link_post(&t->l, strbuf_str(&path), body.len > 0 ? strbuf_str(&body) : NULL, on_outcome, a);
 	}
 	strbuf_fini(&path);
 	strbuf_fini(&body);

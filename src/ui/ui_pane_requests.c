@@ -243,7 +243,7 @@ ui_pane_requests(struct ui_state *s, struct grid *g, const struct view *v, uint6
 	n = ui_requests_shown(s, v, &at, &keys);
 	free(at);
 	free(keys);
-	if (model != NULL)
+	if (model != NULL && v->nrequests > 0)
 		snprintf(title, sizeof(title), "Requests %zu of %zu, %s%s", n, v->nrequests, head_name(v, model), orders[s->sort]);
 	else
 		snprintf(title, sizeof(title), "Requests %zu%s", v->nrequests, n > 1 ? orders[s->sort] : "");

@@ -190,10 +190,14 @@ choose(struct ui_state *s, const struct view *v, const struct picks *p, uint64_t
 		return;
 	e = &v->engines[p->at[at]];
 	ui_popup_close(s);
-	if (e->state == ENGINE_READY && e == view_current(v))
-		ui_say(s, UI_MSG_INFO, now, "%s is running already", e->name);
-	else
+	if (e->state != ENGINE_READY) {
 		ui_send(s, out, UI_SWAP, e->id, 0, now);
+		return;
+	}
+	/* Nothing to do but to look at it. */
+	if (ui_loaded(v) > 0)
+		snprintf(s->model, sizeof(s->model), "%s", e->id);
+	ui_say(s, UI_MSG_INFO, now, "%s is running already", e->name);
 }
 
 void

@@ -235,6 +235,7 @@ def swap_says_what_it_does(t):
     t.see(r"\[3 start", 8000)
     t.see(r"RUNNING  two", 8000)
     t.see("swapped in")
+    assert "loaded in" not in t.grab()
     s.join(5)
     assert s.whole, s.got[-100:]
 
@@ -424,13 +425,27 @@ def two_models_at_once(t):
     """Each loaded model has a row; the chosen one is what the keys act on, and the other goes on."""
     up(t, more="maxLoaded: 2\nbackoff: 30\n")
     t.see("RUNNING  one", 10000)
-    assert cli(t, "start", "two").returncode == 0
+    t.keys("m")
+    t.see("Swap model")
+    t.type("two")
+    time.sleep(0.2)
+    t.keys("Enter")
+    t.see(r"^ loaded in \d+\.\ds$", 10000)        # nothing gave way: that is no swap
     t.see(r"^[ >]● RUNNING  one +:\d+ +0/3")
     t.see(r"^[ >]● RUNNING  two +:\d+ +0/3")
     t.keys("Tab", "g")
     t.see(r"^>● RUNNING  one")
     t.keys("j")
     t.see(r"^>● RUNNING  two")
+    t.see("Log all of two")
+    t.keys("m")
+    t.type("one")
+    time.sleep(0.2)
+    t.keys("Enter")
+    t.see("one is running already")         # what is loaded is looked at
+    t.see(r"^>● RUNNING  one")
+    t.see("Log all of one")
+    t.keys("j")
     t.see("Log all of two")
     t.keys("x")
     t.see(r"Stop two\?")
@@ -444,7 +459,7 @@ def two_models_at_once(t):
         with open("/proc/%d/cmdline" % p, "rb") as f:
             if b"--model\0two" in f.read():
                 os.kill(p, signal.SIGKILL)
-    t.see(r"▲ BACKOFF  two .* 1/3 retry in \d+.*  SIGKILL", 3000)
+    t.see(r"▲ BACKOFF  two .* 1/3 +retry in \d+.* SIGKILL", 3000)
     t.see(r"● RUNNING  one +:\d+ +0/3")
 
 
