@@ -159,6 +159,49 @@ test_quit(void **state)
 }
 
 static void
+ask(int key, int cols, int rows)
+{
+	fix_key(f, UI_K_ESC);
+	fix_key(f, key);
+	fix_compose(f, cols, rows);
+}
+
+/* With several models loaded a question counts those that it ends, and says what goes on. */
+static void
+test_counts_of_all(void **state)
+{
+	struct view_engine *e = &f->v.engines[1];
+
+	(void)state;
+	e->drain_limit = S(60);
+	f->v.in_flight = 2;
+	f->v.engines[0].in_flight = 2;
+	ask('q', 80, 24);
+	assert_true(fix_shows(f, "s  Stop the model and quit (2 in flight, 30s drain)"));
+	e->state = ENGINE_READY;
+	e->in_flight = 1;
+	f->v.in_flight = 3;
+	ask('q', 80, 24);
+	assert_true(fix_shows(f, "The supervisor and its 2 models run in this terminal."));
+	assert_true(fix_shows(f, "s  Stop 2 models and quit (3 in flight, 1m00s drain)"));
+	ask('q', 40, 12);
+	assert_true(fix_shows(f, "s Stop 2 models, 3 in flight"));
+	ask('x', 80, 24);
+	assert_true(fix_shows(f, "Stop " QWEN "?"));
+	assert_true(fix_shows(f, "2 requests in flight will be given 30s to finish"));
+	assert_true(fix_shows(f, "The other model goes on (1 in flight)."));
+	ask('R', 80, 24);
+	assert_true(fix_shows(f, "2 in flight are cut"));
+	assert_true(fix_shows(f, "The other model goes on (1 in flight)."));
+	ask('x', 40, 12);
+	assert_true(fix_shows(f, "Stop Qwen3-Coder"));
+	f->v.engines[0].state = e->state = ENGINE_FAILED;
+	f->v.in_flight = 0;
+	ask('q', 80, 24);
+	assert_true(fix_shows(f, "s  Stop it and quit "));
+}
+
+static void
 test_escape_never_quits(void **state)
 {
 	(void)state;
@@ -546,6 +589,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_pending, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_swap, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_quit, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_counts_of_all, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_escape_never_quits, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_link_down, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_read_only, setup, teardown),
