@@ -28,6 +28,8 @@ enum ui_intent_kind {
 	UI_STOP,
 	UI_RESTART,
 	UI_FORCE_RESTART,
+	UI_PIN,		/* model: it never gives way to another one */
+	UI_UNPIN,	/* model */
 	UI_CANCEL,	/* id */
 	UI_DETACH,	/* leave; the core goes on */
 	UI_QUIT_STOP,	/* stop the core and leave */

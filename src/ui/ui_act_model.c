@@ -10,7 +10,7 @@ const char *
 ui_intent_word(enum ui_intent_kind kind)
 {
 	static const char *const words[UI_NINTENTS] = {[UI_NONE] = "", [UI_SWAP] = "swap", [UI_START] = "start",
-		[UI_STOP] = "stop", [UI_RESTART] = "restart", [UI_FORCE_RESTART] = "force restart", [UI_CANCEL] = "cancel",
+		[UI_PIN] = "pin", [UI_UNPIN] = "unpin", [UI_STOP] = "stop", [UI_RESTART] = "restart", [UI_FORCE_RESTART] = "force restart", [UI_CANCEL] = "cancel",
 		[UI_DETACH] = "detach", [UI_QUIT_STOP] = "shutdown", [UI_RETRY_LINK] = "retry", [UI_LOG_SOURCE] = "log",
 		[UI_START_CORE] = "start the supervisor", [UI_KILL] = "kill", [UI_INFO] = "info", [UI_DETAILS] = "details",
 		[UI_SAVE] = "save"};
@@ -123,6 +123,15 @@ info(struct ui_state *s, const struct view_engine *e, uint64_t now, struct ui_in
 }
 
 static void
+pin(struct ui_state *s, const struct view_engine *e, bool on, uint64_t now, struct ui_intent *out)
+{
+	if (e->pinned == on)
+		ui_say(s, UI_MSG_INFO, now, on ? "%s is pinned already" : "%s is not pinned", e->name);
+	else
+		ui_send(s, out, on ? UI_PIN : UI_UNPIN, e->id, 0, now);
+}
+
+static void
 act_offline(struct ui_state *s, enum ui_action a, uint64_t now, struct ui_intent *out)
 {
 	if (a == ACT_RESTART)
@@ -142,6 +151,8 @@ act_engine(struct ui_state *s, enum ui_action a, const struct view *v, uint64_t 
 		ui_say(s, UI_MSG_INFO, now, "no model yet: m picks one");
 	else if (a == ACT_INFO)
 		info(s, e, now, out);
+	else if (a == ACT_PIN || a == ACT_UNPIN)
+		pin(s, e, a == ACT_PIN, now, out);
 	else if (a == ACT_START)
 		start(s, e, now, out);
 	else if (a == ACT_STOP)

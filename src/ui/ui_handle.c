@@ -97,8 +97,13 @@ void
 ui_act(struct ui_state *s, enum ui_action a, int key, const struct view *v, struct view_log *log, uint64_t now,
     struct ui_intent *out)
 {
+	const struct view_engine *e = ui_engine(s, v);
+
 	if (a == ACT_ENTER && s->focus == FOCUS_REQUESTS)
 		a = ACT_DETAILS;
+	/* The key is for both, the commands are not. */
+	if (a == ACT_PIN && key != 0 && e != NULL && e->pinned)
+		a = ACT_UNPIN;
 	if (a == ACT_NONE || (!ui_act_model(s, a, v, now, out) && !ui_act_move(s, a, v, log) &&
 	    !ui_act_log(s, a, log, now, out)))
 		act_view(s, a, key, log, now, out);

@@ -59,6 +59,18 @@ head_glyph(const struct ui_state *s)
 	}
 }
 
+int
+head_put_model(const struct ui_state *s, struct grid *g, int row, int col, int width, enum ui_role role,
+    const struct view_engine *e)
+{
+	bool mark = e->pinned && width > 4;
+	int used = grid_put_model(g, row, col, mark ? width - 2 : width, role, e->name);
+
+	if (mark)
+		used += 1 + grid_put(g, row, col + used + 1, 1, role, s->g->pin);
+	return used;
+}
+
 static void
 title_row(struct ui_state *s, struct grid *g, const struct view *v, const struct ui_link_state *link, uint64_t now)
 {
@@ -136,7 +148,7 @@ state_row(struct ui_state *s, struct grid *g, const struct view *v, const struct
 			snprintf(name, sizeof(name), "%s", head_name(v, v->swap_to));
 		grid_put_end(g, 1, col, right - col, ROLE_TITLE, name);
 	} else if (e != NULL) {
-		grid_put_model(g, 1, col, right - col, ROLE_TITLE, e->name);
+		head_put_model(s, g, 1, col, right - col, ROLE_TITLE, e);
 	}
 }
 

@@ -236,7 +236,7 @@ model_row(const struct ui_state *s, struct grid *g, int row, const struct view_e
 		grid_put_right(g, row, right - 1, ROLE_TEXT, e->port != 0 ? t : "");
 		right -= 7;
 	}
-	grid_put_model(g, row, col, right - 1 - col, selected ? ROLE_TITLE : ROLE_TEXT, e->name);
+	head_put_model(s, g, row, col, right - 1 - col, selected ? ROLE_TITLE : ROLE_TEXT, e);
 }
 
 void

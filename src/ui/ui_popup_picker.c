@@ -103,7 +103,7 @@ draw_item(struct ui_state *s, struct grid *g, const struct ui_box *b, int row, c
 	grid_put(g, row, left + 1, 1, role, selected ? ">" : " ");
 	if (e == view_current(v) && e->state != ENGINE_STOPPED)
 		grid_put(g, row, left + 2, 1, role, "*");
-	grid_put_model(g, row, left + 4, name, role, e->name);
+	head_put_model(s, g, row, left + 4, name, role, e);
 	if (!small)
 		grid_put_end(g, row, left + 38, 5, role, e->kind_short != NULL ? e->kind_short : "");
 	if (e->memory != 0) {

@@ -447,6 +447,11 @@ def two_models_at_once(t):
     t.see("Log all of one")
     t.keys("j")
     t.see("Log all of two")
+    t.keys("p")                              # it never gives way from now on
+    t.see(r"^>● RUNNING  two ◆ +:\d+")
+    assert re.search("two.*pinned", cli(t, "status").stdout), cli(t, "status").stdout
+    assert cli(t, "unpin", "two").returncode == 0
+    t.see(r"^>● RUNNING  two  +:\d+")
     t.keys("x")
     t.see(r"Stop two\?")
     time.sleep(0.25)

@@ -159,6 +159,55 @@ test_quit(void **state)
 }
 
 static void
+type(const char *text)
+{
+	for (; *text != '\0'; text++)
+		fix_key(f, *text);
+}
+
+/* The key turns it about, the commands say which way; the mark stands wherever the model's name does. */
+static void
+test_pin(void **state)
+{
+	(void)state;
+	fix_compose(f, 80, 24);
+	assert_false(fix_shows(f, "◆"));
+	assert_intent('p', UI_PIN, QWEN);
+	f->v.engines[0].pinned = true;
+	assert_intent('p', UI_UNPIN, QWEN);
+	fix_compose(f, 80, 24);
+	assert_row(f, 1, " ● RUNNING  " QWEN " ◆                     up 2h14m07s");
+	fix_compose(f, 40, 12);
+	assert_true(fix_shows(f, "● RUNNING Qwen3-Coder-…ruct-4bit ◆ 2h14m"));
+	fix_key(f, 'm');
+	fix_compose(f, 80, 24);
+	assert_true(fix_shows(f, ">* Qwen3-Coder-30B-A…Instruct-4bit ◆ mlx"));
+	fix_key(f, UI_K_ESC);
+	fix_key(f, '?');
+	fix_compose(f, 80, 24);
+	assert_true(fix_shows(f, "◆ pinned: never gives way"));
+	fix_key(f, UI_K_ESC);
+	fix_key(f, ':');
+	type("pin");
+	later(UI_ARM_MS);
+	assert_intent(UI_K_ENTER, UI_NONE, NULL);
+	assert_streq(f->s.msg.text, QWEN " is pinned already");
+	fix_key(f, ':');
+	type("unpin");
+	later(UI_ARM_MS);
+	assert_intent(UI_K_ENTER, UI_UNPIN, QWEN);
+	f->v.engines[1].state = ENGINE_READY;
+	fix_compose(f, 80, 24);
+	assert_row(f, 1, ">● RUNNING  Qwen3-Coder-30B…struct-4bit ◆ :51723 0/3  0.0 t/s       up 2h14m07s");
+	fix_key(f, '\t');
+	fix_key(f, 'j');
+	assert_intent('p', UI_PIN, GEMMA);
+	f->s.read_only = true;
+	assert_intent('p', UI_NONE, NULL);
+	assert_streq(f->s.msg.text, "read-only");
+}
+
+static void
 ask(int key, int cols, int rows)
 {
 	fix_key(f, UI_K_ESC);
@@ -339,13 +388,6 @@ test_failure(void **state)
 	fix_line(f, 12, 4, 36, "mE", "again");
 	fix_compose(f, 80, 24);
 	assert_true(f->s.log.follow);
-}
-
-static void
-type(const char *text)
-{
-	for (; *text != '\0'; text++)
-		fix_key(f, *text);
 }
 
 /* What a command does is what its key does, with the same question; what it takes is chosen behind it. */
@@ -589,6 +631,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_pending, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_swap, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_quit, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_pin, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_counts_of_all, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_escape_never_quits, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_link_down, setup, teardown),
