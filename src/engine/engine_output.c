@@ -213,6 +213,18 @@ feed(struct engine_out *o, const char *p, size_t n)
 		timer_set(&l->live, LIVE_MS);
 }
 
+/* Of a line that seemed to have no end: in a flood its head is enough. */
+static void
+take_head(struct engine_out *o)
+{
+	const char *p = strbuf_str(&o->line);
+	size_t n = FLOOD_KEEP;
+
+	while (n > 0 && ((unsigned char)p[n] & 0xc0) == 0x80)
+		n--;
+	take_line(o->e, p, n, true);
+}
+
 /* Over budget: counts the lines, and looks at the last few only. */
 static void
 feed_flood(struct engine_out *o, const char *p, size_t n)
@@ -225,8 +237,10 @@ feed_flood(struct engine_out *o, const char *p, size_t n)
 		add_partial(o, p, n);	/* one long line: bounded by itself */
 		return;
 	}
-	if (o->line.len > 0 || o->cut)
-		o->e->log.dropped++;
+	if (o->cut) {
+		take_head(o);
+		p = (const char *)memchr(p, '\n', n) + 1;
+	}
 	strbuf_clear(&o->line);
 	o->cut = false;
 	for (const char *q = p; q <= nl; q++) {
