@@ -20,6 +20,7 @@ const struct view_field view_engine_fields[] = {
 	E(VT_U64, drain_limit), E(VT_U64, usual_ms), E(VT_INT, progress), E(VT_U64, rss), E(VT_U64, cpu_permille),
 	E(VT_U64, memory), E(VT_U64, last_used_wall), E(VT_INT, in_flight), E(VT_INT, queued), E(VT_STR, last_exit),
 	E(VT_STR, cause), E(VT_U64, failed_wall), E(VT_STR, stopped_by), E(VT_STR, live), E(VT_DBL, tps),
+	E(VT_STR, missing), E(VT_STR, install),
 	{NULL, VT_STR, 0},
 };
 
@@ -46,7 +47,7 @@ const struct view_field view_gauge_fields[] = {
 const struct view_field view_rest_fields[] = {
 	V(VT_U64, queue_max_wait), V(VT_BOOL, insecure), V(VT_U64, log_next), V(VT_BOOL, shutting_down),
 	V(VT_STR, shutdown_text), V(VT_STR, theme), V(VT_BOOL, mouse), V(VT_BOOL, bell), V(VT_BOOL, log_colors),
-	V(VT_U64, lost), {NULL, VT_STR, 0},
+	V(VT_U64, lost), V(VT_STR, missing), {NULL, VT_STR, 0},
 };
 
 void

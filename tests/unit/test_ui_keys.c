@@ -165,6 +165,42 @@ type(const char *text)
 		fix_key(f, *text);
 }
 
+/* A model whose program is not there says so, and how to get it; without any model all that could run one do. */
+static void
+test_missing_program(void **state)
+{
+	struct view_engine *e = &f->v.engines[1];
+
+	(void)state;
+	e->missing = xstrdup("llama-server");
+	e->install = xstrdup("brew install llama.cpp, or the llama.cpp package of the distribution");
+	e->memory = (uint64_t)GIB;
+	fix_key(f, 'm');
+	fix_compose(f, 80, 24);
+	assert_true(fix_shows(f, "never   no program"));
+	assert_false(fix_shows(f, "to install it"));
+	fix_key(f, UI_K_DOWN);
+	fix_compose(f, 80, 24);
+	assert_true(fix_shows(f, "│ llama-server is not in PATH; to install it:"));
+	assert_true(fix_shows(f, "│ brew install llama.cpp, or the llama.cpp package of the distribution │"));
+	assert_false(fix_shows(f, "needs ~"));
+	free(e->install);
+	free(e->missing);
+	e->install = NULL;
+	e->missing = xstrdup("/opt/engine");
+	fix_compose(f, 40, 12);
+	assert_true(fix_shows(f, "│ /opt/engine is not there"));
+	fix_key(f, UI_K_ESC);
+	view_fini(&f->v);
+	f->v.version = xstrdup("0.3.0");
+	f->v.missing = xstrdup("llama-server\tbrew install llama.cpp\nvllm\tpip install vllm\n");
+	fix_key(f, 'm');
+	fix_compose(f, 80, 24);
+	assert_true(fix_shows(f, "not in PATH, and how to install it:"));
+	assert_true(fix_shows(f, "│ llama-server   brew install llama.cpp "));
+	assert_true(fix_shows(f, "│ vllm           pip install vllm "));
+}
+
 /* The key turns it about, the commands say which way; the mark stands wherever the model's name does. */
 static void
 test_pin(void **state)
@@ -631,6 +667,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_pending, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_swap, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_quit, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_missing_program, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_pin, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_counts_of_all, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_escape_never_quits, setup, teardown),
