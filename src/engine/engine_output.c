@@ -107,11 +107,16 @@ take_line(struct engine *e, const char *p, size_t n, bool cut)
 {
 	struct engine_log *l = &e->log;
 	struct strbuf *c = &e->env->clean;
+	struct text_color colors[TEXT_COLORS_MAX];
+	size_t ncolors = 0;
 	char level;
 
 	strbuf_clear(c);
 	/* With the mark of the cut it must fit into the ring. */
-	text_clean(c, p, n, LINE_MAX_BYTES - 3);
+	if (e->conf->log_colors)
+		ncolors = text_clean_colors(c, p, n, LINE_MAX_BYTES - 3, colors);
+	else
+		text_clean(c, p, n, LINE_MAX_BYTES - 3);
 	if (cut && (c->len < 3 || strcmp(c->p + c->len - 3, "...") != 0))
 		strbuf_puts(c, "...");
 	/* Our own probes' lines are neither news nor life. */
@@ -119,7 +124,7 @@ take_line(struct engine *e, const char *p, size_t n, bool cut)
 		return;
 	engine_life_sign(e);
 	level = policy_level(strbuf_str(c), c->len);
-	ring_put(e->env->ring, RING_CHILD, e->id, level, strbuf_str(c), c->len);
+	ring_put_colors(e->env->ring, e->id, level, strbuf_str(c), c->len, colors, ncolors);
 	if (c->len == 0)
 		return;
 	engine_lines_add(&l->tail, c->p, c->len, TAIL_BYTES);

@@ -112,15 +112,18 @@ put_tag(const struct ui_state *s, struct strbuf *b, const struct view_log *log, 
 	strbuf_printf(b, "%s: ", tag);
 }
 
-static void
+/* Returns where the line itself begins in b. */
+static size_t
 clean(const struct ui_state *s, struct strbuf *b, const struct view_log *log, const struct view_line *l)
 {
-	size_t most = s->log.wrap ? (size_t)s->cols * (size_t)s->rows * 4 :
+	size_t tag, most = s->log.wrap ? (size_t)s->cols * (size_t)s->rows * 4 :
 	    ((size_t)s->cols + (size_t)s->log.hscroll) * 4 + 64;
 
 	strbuf_clear(b);
 	put_tag(s, b, log, l);
+	tag = b->len;
 	text_clean(b, l->text, l->len < most ? l->len : most, most * 2);
+	return tag;
 }
 
 int
@@ -164,6 +167,30 @@ mark_hits(const struct ui_state *s, struct grid *g, int row, int col, const char
 	}
 }
 
+/* What a colour of an engine's output is here: as much as the roles can say. */
+static enum ui_role
+role_of(uint8_t color)
+{
+	static const enum ui_role roles[] = {ROLE_MUTED, ROLE_BAD, ROLE_OK, ROLE_WARN, ROLE_TITLE, ROLE_BUSY, ROLE_OK, ROLE_TEXT};
+
+	return color < 16 ? roles[color % 8] : ROLE_TEXT;
+}
+
+/* Colours bytes start .. start + n of a text, which stand in a row from column col on. shift: where the line begins in it. */
+static void
+paint(struct grid *g, int row, int col, const char *text, size_t start, size_t n, size_t shift, const struct view_line *l)
+{
+	for (size_t i = 0; i < l->ncolors; i++) {
+		size_t from = l->colors[i].at + shift, to = i + 1 < l->ncolors ? l->colors[i + 1].at + shift : start + n;
+
+		from = from < start ? start : from;
+		to = to > start + n ? start + n : to;
+		if (from < to && l->colors[i].color != TEXT_COLOR_NONE)
+			grid_set_role(g, row, col + columns_of(text + start, from - start), columns_of(text + from, to - from),
+			    role_of(l->colors[i].color));
+	}
+}
+
 /* A note of our own across the row. */
 static void
 draw_note(const struct ui_state *s, struct grid *g, int row, const struct view_line *l)
@@ -195,7 +222,8 @@ ui_line_draw(const struct ui_state *s, struct grid *g, int row, int left, int fr
 	enum ui_role role = is_boundary(l) ? ROLE_MUTED : ROLE_TEXT;
 	enum ui_role hit = l->key == s->log.hit ? ROLE_SELECT : ROLE_TITLE;
 	bool searched = s->log.search.text[0] != '\0' && l->search == UI_YES;
-	const char *p;
+	const char *p, *text;
+	size_t shift;
 
 	if (l->level == UI_LOG_MARK || l->level == UI_LOG_GAP) {
 		draw_note(s, g, row, l);
@@ -205,14 +233,16 @@ ui_line_draw(const struct ui_state *s, struct grid *g, int row, int left, int fr
 		draw_gutter(s, g, row, l);
 	if (width < 1)
 		return 1;
-	clean(s, b, log, l);
-	p = strbuf_str(b);
+	shift = clean(s, b, log, l);
+	p = text = strbuf_str(b);
 	if (!s->log.wrap) {
 		const char *shown = skip_columns(p, s->log.hscroll);
+		size_t n = row_bytes(shown, width);
 
 		grid_put_end(g, row, col, width, role, shown);
+		paint(g, row, col, text, (size_t)(shown - text), n, shift, l);
 		if (searched)
-			mark_hits(s, g, row, col, p, (size_t)(shown - p), row_bytes(shown, width), hit);
+			mark_hits(s, g, row, col, text, (size_t)(shown - text), n, hit);
 		return 1;
 	}
 	for (int i = 0; *p != '\0' || i == 0; i++) {
@@ -222,8 +252,9 @@ ui_line_draw(const struct ui_state *s, struct grid *g, int row, int left, int fr
 		if (i >= from && drawn < left) {
 			snprintf(part, sizeof(part), "%.*s", (int)n, p);
 			grid_put(g, row + drawn, col, width, role, part);
+			paint(g, row + drawn, col, text, (size_t)(p - text), n, shift, l);
 			if (searched)
-				mark_hits(s, g, row + drawn, col, strbuf_str(b), (size_t)(p - strbuf_str(b)), n, hit);
+				mark_hits(s, g, row + drawn, col, text, (size_t)(p - text), n, hit);
 			drawn++;
 		}
 		p += n;

@@ -42,8 +42,10 @@ view_log_free(struct view_log **lp)
 
 	if (l == NULL)
 		return;
-	for (size_t i = 0; i < l->n; i++)
+	for (size_t i = 0; i < l->n; i++) {
 		free(l->lines[l->start + i].text);
+		free(l->lines[l->start + i].colors);
+	}
 	for (size_t i = 0; i < l->nmodels; i++)
 		free(l->models[i]);
 	free(l->models);
@@ -52,13 +54,21 @@ view_log_free(struct view_log **lp)
 	*lp = NULL;
 }
 
+static size_t
+bytes_of(const struct view_line *x)
+{
+	return x->len + sizeof(*x) + x->ncolors * sizeof(x->colors[0]);
+}
+
 static void
 count_out(struct view_log *l, struct view_line *x)
 {
-	l->bytes[x->source] -= x->len + sizeof(*x);
+	l->bytes[x->source] -= bytes_of(x);
 	l->notes -= x->note;
 	free(x->text);
+	free(x->colors);
 	x->text = NULL;
+	x->colors = NULL;
 }
 
 void
@@ -210,8 +220,8 @@ append(struct view_log *l, struct view_line *x)
 {
 	make_room(l);
 	l->lines[l->start + l->n++] = *x;
-	l->bytes[x->source] += x->len + sizeof(*x);
-	while (l->bytes[x->source] > l->max[x->source] && l->bytes[x->source] > x->len + sizeof(*x))
+	l->bytes[x->source] += bytes_of(x);
+	while (l->bytes[x->source] > l->max[x->source] && l->bytes[x->source] > bytes_of(x))
 		drop_oldest(l, x->source);
 	close_holes(l);
 }
@@ -226,6 +236,15 @@ place_notes(struct view_log *l, uint64_t seq)
 	}
 }
 
+/* Takes x. */
+static void
+put(struct view_log *l, struct view_line *x)
+{
+	if (l->n != 0 && l->n == l->notes + l->dead)
+		place_notes(l, x->seq);
+	append(l, x);
+}
+
 void
 view_log_put(struct view_log *l, uint64_t seq, uint64_t wall_ms, enum log_source source, char level,
     const char *model, const char *text, size_t len)
@@ -234,12 +253,10 @@ view_log_put(struct view_log *l, uint64_t seq, uint64_t wall_ms, enum log_source
 
 	if (x.key <= last_key(l))
 		return;
-	if (l->n != 0 && l->n == l->notes + l->dead)
-		place_notes(l, seq);
 	x.text = xstrndup(text, len);
 	x.len = (uint32_t)strlen(x.text);
 	x.model = model_number(l, model);
-	append(l, &x);
+	put(l, &x);
 }
 
 void
@@ -268,6 +285,7 @@ struct item {
 	enum log_source source;
 	char level;
 	const char *text, *model;
+	const cJSON *colors;
 };
 
 static bool
@@ -276,6 +294,7 @@ get_item(const cJSON *j, struct item *out)
 	const cJSON *seq = cJSON_GetArrayItem(j, 0), *ms = cJSON_GetArrayItem(j, 1), *source = cJSON_GetArrayItem(j, 2),
 		    *level = cJSON_GetArrayItem(j, 3), *text = cJSON_GetArrayItem(j, 4), *model = cJSON_GetArrayItem(j, 5);
 
+	out->colors = cJSON_GetArrayItem(j, 6);
 	if (!cJSON_IsNumber(seq) || !cJSON_IsNumber(ms) || !cJSON_IsString(source) || !cJSON_IsString(level) ||
 	    !cJSON_IsString(text) || !(seq->valuedouble >= 1 && seq->valuedouble < 2e15) ||
 	    !(ms->valuedouble >= 0 && ms->valuedouble < 9e15) || log_source_parse(source->valuestring, &out->source) != 0)
@@ -286,6 +305,39 @@ get_item(const cJSON *j, struct item *out)
 	out->text = text->valuestring;
 	out->model = cJSON_IsString(model) ? model->valuestring : NULL;
 	return true;
+}
+
+/* [at, color, at, color, ...], in rising order and within the text. */
+static void
+get_colors(struct view_line *x, const cJSON *list)
+{
+	struct text_color colors[TEXT_COLORS_MAX];
+	const cJSON *at = cJSON_GetArrayItem(list, 0), *color;
+	size_t n = 0;
+
+	for (; at != NULL && (color = at->next) != NULL && n < TEXT_COLORS_MAX; at = color->next) {
+		if (!cJSON_IsNumber(at) || !cJSON_IsNumber(color) || !(at->valuedouble >= 0 && at->valuedouble < x->len) ||
+		    (n > 0 && !(at->valuedouble > colors[n - 1].at)))
+			break;
+		colors[n++] = (struct text_color){(uint32_t)at->valuedouble,
+		    color->valuedouble >= 0 && color->valuedouble < 16 ? (uint8_t)color->valuedouble : TEXT_COLOR_NONE};
+	}
+	if (n == 0)
+		return;
+	x->colors = xreallocarray(NULL, n, sizeof(colors[0]));
+	memcpy(x->colors, colors, n * sizeof(colors[0]));
+	x->ncolors = (unsigned char)n;
+}
+
+static struct view_line
+line_of(struct view_log *l, const struct item *x)
+{
+	struct view_line line = {.seq = x->seq, .key = VIEW_KEY(x->seq), .wall_ms = x->wall_ms, .source = x->source,
+	    .level = x->level, .text = xstrdup(x->text), .model = model_number(l, x->model)};
+
+	line.len = (uint32_t)strlen(line.text);
+	get_colors(&line, x->colors);
+	return line;
 }
 
 /* NULL with why; else owned by the caller. */
@@ -312,6 +364,7 @@ view_log_apply(struct view_log *l, const char *json, size_t n, uint64_t until, u
 	const cJSON *lines, *j;
 	cJSON *o = parse_answer(json, n, &lines, next, e);
 	int64_t dropped = json_int(o, "dropped", 0);
+	struct view_line line;
 	struct item x;
 	int count = 0;
 
@@ -320,7 +373,8 @@ view_log_apply(struct view_log *l, const char *json, size_t n, uint64_t until, u
 	cJSON_ArrayForEach(j, lines) {
 		if (!get_item(j, &x) || VIEW_KEY(x.seq) <= last_key(l) || (until != 0 && x.seq >= until))
 			continue;
-		view_log_put(l, x.seq, x.wall_ms, x.source, x.level, x.model, x.text, strlen(x.text));
+		line = line_of(l, &x);
+		put(l, &line);
 		count++;
 	}
 	if (dropped > 0)
@@ -347,13 +401,11 @@ put_older(struct view_log *l, const cJSON *lines)
 
 		if (!get_item(all[k], &x) || VIEW_KEY(x.seq) >= before || l->bytes[x.source] >= l->max[x.source])
 			continue;
-		line = (struct view_line){.seq = x.seq, .key = VIEW_KEY(x.seq), .wall_ms = x.wall_ms, .source = x.source,
-		    .level = x.level, .text = xstrdup(x.text), .model = model_number(l, x.model)};
-		line.len = (uint32_t)strlen(line.text);
+		line = line_of(l, &x);
 		before = line.key;
 		l->lines[--l->start] = line;
 		l->n++;
-		l->bytes[x.source] += line.len + sizeof(line);
+		l->bytes[x.source] += bytes_of(&line);
 		count++;
 	}
 	memset(l->oldest, 0, sizeof(l->oldest));

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "base/text.h"
 #include "bus/vocab.h"
 
 /* Order of a core's line; notes behind it have the next ones. */
@@ -24,6 +25,8 @@ struct view_line {
 	char level;		/* ' ', 'W', 'E' */
 	bool note;		/* put here, not from the core */
 	bool dead;		/* it left; text is NULL */
+	unsigned char ncolors;
+	struct text_color *colors;	/* (owned) as the engine wrote it; NULL: without */
 	uint16_t model;		/* of view_log_model; 0: none */
 	unsigned char filter, search;	/* the reader's to write: what it found out about the line; 0 at first */
 };
@@ -38,7 +41,7 @@ void view_log_restart(struct view_log *l);
 /* Counts the restarts: keys of before are worth nothing. */
 unsigned view_log_generation(const struct view_log *l);
 
-/* Appends the lines of an /api/logs answer ({"first","next","dropped","lines":[[seq,ms,source,level,text,model],...]});
+/* Appends the lines of an /api/logs answer ({"first","next","dropped","lines":[[seq,ms,source,level,text,model,colors]...]});
  * lines already there are skipped, as are those from until on (0: none). *next becomes where to go on. The number of
  * new lines, or -1. */
 int view_log_apply(struct view_log *l, const char *json, size_t n, uint64_t until, uint64_t *next, struct err *e);

@@ -13,7 +13,7 @@ import time
 import urllib.request
 
 from term import Term, alive, run, until
-from foreground import children, cli, config, nothing_left, start, tidy
+from foreground import children, cli, close, config, nothing_left, start, tidy
 
 TESTS = []
 
@@ -204,6 +204,30 @@ printf '\233\061m8bit \177 \001\n'; echo last""")
     assert "\u202e" not in t.grab() and "gotcha" not in t.tmux("display", "-p", "#{pane_title}")
     for row in t.grab().split("\n")[7:21]:
         assert row == "" or re.match(r"\d\d:\d\d:\d\d[ >][cma][ EW] ", row), row
+
+
+@test
+def colours_of_an_engine(t):
+    """They are gone, unless the configuration keeps them; then they are those of the theme."""
+    line = "printf 'plain \\033[31mtrouble\\033[0m \\033[32mwell\\033[0m \\033[38;5;99modd\\033[0m end\\n'; echo last"
+
+    def painted(x):
+        row = [r for r in x.grab("-e").split("\n") if "trouble" in r][0]
+        return re.sub(r"\x1b\[[0-9;]*m", lambda m: "<%s>" % m.group(0)[2:-1], row)
+    up(t, shell=line)
+    t.see("c  last", 10000)
+    assert "plain trouble well odd end" in painted(t), painted(t)
+    r = json.loads(subprocess.run(["curl", "-s", "http://127.0.0.1:%d/api/logs?source=child&colors=1" % port(t)],
+                                  stdout=subprocess.PIPE).stdout)
+    assert all(len(x) == 6 for x in r["lines"]), r
+    other = Term(t.mai)
+    try:
+        up(other, shell=line, more="dashboard: {logColors: true}\n")
+        other.see("c  last", 10000)
+        assert re.search(r"plain (<\d+>)*<31>trouble(<\d+>)+ (<\d+>)*<36>well(<\d+>)+ odd end", painted(other)), painted(other)
+        close(other)
+    finally:
+        other.close()
 
 
 @test

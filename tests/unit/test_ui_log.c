@@ -354,6 +354,72 @@ test_pattern_limits(void **state)
 	free(line);
 }
 
+static int
+role_at(int row, int col)
+{
+	return f->g.cells[row * f->g.cols + col].role;
+}
+
+/* Colours of an engine stand where its text does: behind a tag, scrolled sideways, wrapped; a search hit is on top. */
+static void
+test_log_colors(void **state)
+{
+	static const char answer[] = "{\"next\":2,\"lines\":[[1,0,\"child\",\" \",\"ok red \\u65e5 and more of it than fits into a row "
+	    "of the pane, so that it is wrapped: green to the end\",\"m\",[3,1,6,-1,83,10]]]}";
+	uint64_t next;
+	int row;
+
+	(void)state;
+	assert_int_equal(view_log_apply(f->log, answer, sizeof(answer) - 1, 0, &next, NULL), 1);
+	fix_compose(f, 80, 24);
+	row = f->s.lay.log_row;
+	assert_row(f, row, "00:00:00 c  ok red 日 and more of it than fits into a row of the pane, so that …");
+	assert_int_equal(role_at(row, 14), ROLE_TEXT);
+	assert_int_equal(role_at(row, 15), ROLE_BAD);
+	assert_int_equal(role_at(row, 17), ROLE_BAD);
+	assert_int_equal(role_at(row, 18), ROLE_TEXT);
+	fix_key(f, 'w');
+	fix_compose(f, 80, 24);
+	assert_row(f, row + 1, "            t is wrapped: green to the end");
+	assert_int_equal(role_at(row, 15), ROLE_BAD);
+	assert_int_equal(role_at(row + 1, 25), ROLE_TEXT);
+	assert_int_equal(role_at(row + 1, 26), ROLE_OK);
+	assert_int_equal(role_at(row + 1, 41), ROLE_OK);
+	assert_int_equal(role_at(row + 1, 42), ROLE_TEXT);
+	fix_key(f, 'w');
+	fix_key(f, 'l');
+	fix_compose(f, 80, 24);
+	assert_row(f, row, "00:00:00 c  a row of the pane, so that it is wrapped: green to the end");
+	assert_int_equal(role_at(row, 53), ROLE_TEXT);
+	assert_int_equal(role_at(row, 54), ROLE_OK);
+	fix_key(f, 1);
+	fix_key(f, '/');
+	type("red");
+	fix_key(f, UI_K_ENTER);
+	fix_compose(f, 80, 24);
+	assert_int_equal(role_at(row, 15), ROLE_SELECT);
+}
+
+/* What does not fit is no colour. */
+static void
+test_bad_colors(void **state)
+{
+	static const char answer[] = "{\"next\":6,\"lines\":["
+	    "[1,0,\"child\",\" \",\"abc\",\"m\",[9,1]],[2,0,\"child\",\" \",\"abc\",\"m\",[1,99,0,1]],"
+	    "[3,0,\"child\",\" \",\"abc\",\"m\",\"red\"],[4,0,\"child\",\" \",\"abc\",\"m\",[-1,1]],"
+	    "[5,0,\"child\",\" \",\"abc\",\"m\",[0,1,2]]]}";
+	uint64_t next;
+
+	(void)state;
+	assert_int_equal(view_log_apply(f->log, answer, sizeof(answer) - 1, 0, &next, NULL), 5);
+	assert_int_equal(view_log_at(f->log, 0)->ncolors, 0);
+	assert_int_equal(view_log_at(f->log, 1)->ncolors, 1);
+	assert_int_equal(view_log_at(f->log, 1)->colors[0].color, TEXT_COLOR_NONE);
+	assert_int_equal(view_log_at(f->log, 2)->ncolors, 0);
+	assert_int_equal(view_log_at(f->log, 3)->ncolors, 0);
+	assert_int_equal(view_log_at(f->log, 4)->ncolors, 1);
+}
+
 int
 main(void)
 {
@@ -368,6 +434,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_history, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_other_core, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_hits_are_marked, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_log_colors, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_bad_colors, setup, teardown),
 		cmocka_unit_test(test_pattern_limits),
 	};
 
