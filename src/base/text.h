@@ -26,6 +26,9 @@ int text_hex(char c);
  * dropped (a progress bar overwrites itself). s is one line without its newline. */
 void text_clean(struct strbuf *out, const char *s, size_t n, size_t max);
 
+/* Whether a character hides or turns what stands around it: bidi controls, zero-width ones, tags. */
+bool text_is_format(uint32_t cp);
+
 /* The colours that such a line had: from byte `at` of the clean text on. 0 to 7 are black, red, green, yellow, blue, magenta,
  * cyan and white, 8 to 15 their bright forms. */
 #define TEXT_COLOR_NONE 16

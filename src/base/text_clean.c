@@ -172,8 +172,8 @@ put_control(struct cleaner *c, unsigned char b)
 	c->cluster = false;
 }
 
-static bool
-is_format_control(uint32_t cp)
+bool
+text_is_format(uint32_t cp)
 {
 	return (cp >= 0x200b && cp <= 0x200f) || (cp >= 0x2028 && cp <= 0x202e) || (cp >= 0x2060 && cp <= 0x2064) ||
 	    (cp >= 0x2066 && cp <= 0x206f) || cp == 0xfeff || cp == 0x061c || cp == 0x00ad || cp == 0x180e ||
@@ -190,7 +190,7 @@ put_char(struct cleaner *c, const char *s, size_t len, uint32_t cp)
 		put(c, s, len, 0);
 		return;
 	}
-	if (is_format_control(cp)) {
+	if (text_is_format(cp)) {
 		put_code(c, cp, 4);
 		return;
 	}

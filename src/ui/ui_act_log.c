@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/text.h"
 #include "ui/ui_act.h"
 #include "ui/ui_prompt.h"
 
@@ -32,7 +33,7 @@ copy_line(struct ui_state *s, const struct view_log *log, uint64_t now)
 	if (l == NULL)
 		ui_say(s, UI_MSG_INFO, now, "nothing to copy");
 	else
-		strbuf_add(&s->copy, l->text, l->len < COPY_MAX ? l->len : COPY_MAX);
+		text_clean(&s->copy, l->text, l->len, COPY_MAX - 3);
 }
 
 static void
@@ -47,7 +48,7 @@ copy_screen(struct ui_state *s, const struct view_log *log, uint64_t now)
 			break;
 		if (!ui_log_shows(&s->log, log, l))
 			continue;
-		strbuf_add(&s->copy, l->text, l->len);
+		text_clean(&s->copy, l->text, l->len, COPY_MAX);
 		strbuf_putc(&s->copy, '\n');
 	}
 	s->copy.max = 0;

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 
+#define LINE_MAX_BYTES 65600
 #define TAG_COLUMNS 12	/* of a model's name before its line */
 
 static bool
@@ -104,12 +105,15 @@ row_bytes(const char *p, int width)
 static void
 put_tag(const struct ui_state *s, struct strbuf *b, const struct view_log *log, const struct view_line *l)
 {
+	struct strbuf name = STRBUF_INIT;
 	char tag[128];
 
 	if (s->lay.models == 0 || s->log.model[0] != '\0' || l->model == 0 || l->source != SOURCE_CHILD || is_narrow(s))
 		return;
-	text_clip_middle(tag, sizeof(tag), view_log_model(log, l->model), TAG_COLUMNS, s->g->ell);
+	text_clean(&name, view_log_model(log, l->model), strlen(view_log_model(log, l->model)), sizeof(tag));
+	text_clip_middle(tag, sizeof(tag), strbuf_str(&name), TAG_COLUMNS, s->g->ell);
 	strbuf_printf(b, "%s: ", tag);
+	strbuf_fini(&name);
 }
 
 /* Returns where the line itself begins in b. */
@@ -273,8 +277,11 @@ ui_line_text(const struct view_log *log, const struct view_line *l, struct strbu
 		strftime(when, sizeof(when), "%Y-%m-%d %H:%M:%S", &tm);
 	strbuf_printf(out, "%s.%03d %-6s %c ", when, (int)(l->wall_ms % 1000), log_source_name(l->source),
 	    l->level == 'E' || l->level == 'W' ? l->level : ' ');
-	if (l->model != 0)
-		strbuf_printf(out, "[%s] ", view_log_model(log, l->model));
-	strbuf_add(out, l->text, l->len);
+	if (l->model != 0) {
+		strbuf_putc(out, '[');
+		text_clean(out, view_log_model(log, l->model), strlen(view_log_model(log, l->model)), LINE_MAX_BYTES);
+		strbuf_puts(out, "] ");
+	}
+	text_clean(out, l->text, l->len, LINE_MAX_BYTES);
 	strbuf_putc(out, '\n');
 }

@@ -25,7 +25,7 @@ struct view_hist {
 };
 
 struct view_engine {
-	char *id;			/* (owned, as every string) */
+	char *id;			/* (owned, as every string); as it came, all others but models' ids are harmless */
 	char *name;			/* what to show; never NULL */
 	char *kind, *kind_short;	/* "mlx_lm.server", "mlx" */
 	enum engine_state state;

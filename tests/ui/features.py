@@ -9,6 +9,7 @@ import signal
 import sys
 import time
 
+import recordings
 from term import Core, Term, alive, run, until
 from fake_core import GEMMA, QWEN
 
@@ -587,6 +588,44 @@ def replay_in_time(t):
     t.see(r"22:13:2\d$")
     assert "came late" not in t.grab()
     t.see("attach#2: came late", 5000)
+
+
+BAD = "a\u202eb\u200bc\x1b[31md\x07e\nf\tg\u009bh日本語\u0301\u0301\u0301\u0301"
+
+
+def hostile(state):
+    """A recording in which every text is one that a terminal would obey, hide or turn around."""
+    e = recordings.qwen(id=BAD, name="N" + BAD, kind="K" + BAD, kind_short="k" + BAD, state=state, last_exit="L" + BAD, cause="C" + BAD,
+                        stopped_by="S" + BAD, live="V" + BAD, missing="M" + BAD, install="I" + BAD, pinned=True)
+    r = dict(recordings.request(1, "c" + BAD, BAD, "gen", 3, 1), path="p" + BAD, api="q" + BAD)
+    lines = [[1, recordings.WALL, "child", "E", "l" + BAD, BAD, [1, 1]]]
+    out = recordings.recording([e, recordings.engine("two" + BAD, state="failed", last_exit="X" + BAD)], [r], lines, 1.0, 1 << 30,
+                               listen="h" + BAD, version="9" + BAD, log_colors=True)
+    return out + [{"t": recordings.T, "event": "action", "data": {"who": "w" + BAD, "text": BAD}} for _ in range(2)] + [
+        {"t": recordings.T, "answer": "/api/requests/1", "body": {"id": 1, "headers": {"H" + BAD: "v" + BAD}}}]
+
+
+@test
+def hostile_texts_everywhere(t):
+    """Names, paths, causes, headers, authors: none reaches the terminal as it is, in any box and size."""
+    for state in ("ready", "starting", "backoff", "failed", "stopped"):
+        x = Term(t.mai)
+        try:
+            recordings.write(hostile(state), x.dir + "/rec")
+            x.up(80, 24, "mai attach --speed 0 --replay %s/rec" % x.dir)
+            x.see("Quit")
+            for keys in ([], ["m"], ["Escape", "x"], ["Escape", "q"], ["Escape", ":", *"swap", "Space"], ["Escape", "Escape", "Tab", "Enter"],
+                         ["Escape", "Tab"], ["Tab", "i"], ["Escape", "z"], ["?"]):
+                x.keys(*keys) if keys else None
+                for cols, rows in ((120, 36), (40, 12), (80, 24)):
+                    x.size(cols, rows)
+                    until(lambda: x.grab().count("\n") == rows, 2000, "size")
+                    text = x.grab()
+                    bad = [hex(ord(c)) for c in text if (ord(c) < 32 and c != "\n") or 0x7f <= ord(c) < 0xa0 or c in "\u202e\u200b"]
+                    assert not bad, (state, keys, bad, text)
+            assert x.pid() != 0
+        finally:
+            x.close()
 
 
 @test

@@ -52,6 +52,9 @@ test_grid(void **state)
 	grid_clear(&g);
 	grid_put(&g, 0, 0, 10, ROLE_TEXT, "a\033[m\tb\xff\xc2\x9b");
 	assert_cells(&g, "a?[m?b??");
+	grid_clear(&g);
+	grid_put(&g, 0, 0, 10, ROLE_TEXT, "a\342\200\256b\342\200\213c\342\201\246d");
+	assert_cells(&g, "a?b?c?d");
 	/* What combines stays in its cell, as far as there is room. */
 	grid_clear(&g);
 	assert_int_equal(grid_put(&g, 0, 0, 2, ROLE_TEXT, "e\xcc\x81x"), 2);

@@ -216,6 +216,31 @@ test_gauges_and_rest(void **state)
 	view_fini(&c);
 }
 
+/* What a terminal would obey is made visible in whatever is shown; what is sent back stays as it is. */
+static void
+test_hostile_texts(void **state)
+{
+	static const char text[] = "{\"id\":\"a\\u202eb\",\"cause\":\"x\\u202e\\u001b[31my\\u0007\",\"last_exit\":\"1\\n2\"}";
+	struct view v;
+
+	(void)state;
+	view_init(&v);
+	assert_int_equal(apply(&v, "engine", text), 0);
+	assert_streq(v.engines[0].id, "a\342\200\256b");
+	assert_streq(v.engines[0].name, "a<202e>b");
+	assert_streq(v.engines[0].cause, "x<202e>y^G");
+	assert_streq(v.engines[0].last_exit, "1^J2");
+	assert_int_equal(apply(&v, "request", "{\"id\":1,\"client\":\"\\u200b\",\"model\":\"a\\u202eb\",\"phase\":\"gen\"}"), 0);
+	assert_streq(v.requests[0].client, "<200b>");
+	assert_ptr_equal(view_engine_find(&v, v.requests[0].model), &v.engines[0]);
+	assert_int_equal(apply(&v, "action", "{\"who\":\"\\u001b]0;x\\u0007me\",\"text\":\"\\u009b2J!\"}"), 0);
+	assert_streq(v.action_who, "me");
+	assert_streq(v.action, "!");
+	assert_int_equal(apply(&v, "shutdown", "{\"text\":\"\\u2066.\"}"), 0);
+	assert_streq(v.shutdown_text, "<2066>.");
+	view_fini(&v);
+}
+
 static void
 test_bad_snapshot(void **state)
 {
@@ -454,6 +479,7 @@ main(void)
 		cmocka_unit_test(test_requests),
 		cmocka_unit_test(test_gauges_and_rest),
 		cmocka_unit_test(test_bad_snapshot),
+		cmocka_unit_test(test_hostile_texts),
 		cmocka_unit_test(test_hist),
 		cmocka_unit_test(test_current),
 		cmocka_unit_test(test_log),
