@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "app/cmd_priv.h"
@@ -95,7 +96,7 @@ on_outcome(void *arg, enum client_result r, int status, const char *answer, size
 
 	if (t->ui != NULL && !t->leaving) {
 		ok = top_act_outcome(a->kind, gave_way(a), r, status, answer, n, now - a->since, &text);
-		ui_pending(t->ui, a->kind, a->kind == UI_QUIT_STOP && ok);
+		ui_pending(t->ui, a->kind, a->model, a->id, a->kind == UI_QUIT_STOP && ok);
 		if (!(t->stopping && r != CLIENT_OK))
 			ui_message(t->ui, ok ? UI_MSG_INFO : UI_MSG_ERROR, strbuf_str(&text), now);
 		if (a->kind == UI_QUIT_STOP && !ok && r == CLIENT_OK)
@@ -113,7 +114,7 @@ call(struct top *t, const struct ui_intent *in)
 	struct act *a;
 
 	if (t->l.client != NULL && top_act_call(in, &path, &body)) {
-		ui_pending(t->ui, in->kind, true);
+		ui_pending(t->ui, in->kind, in->model, in->id, true);
 		a = act_new(t, in);
 		note_loaded(a);
 		top_link_post(&t->l, strbuf_str(&path), body.len > 0 ? strbuf_str(&body) : NULL, on_outcome, a);
@@ -244,6 +245,8 @@ start_core(struct top *t)
 
 	if (t->o->url != NULL) {
 		ui_message(t->ui, UI_MSG_WARN, "a remote supervisor cannot be started from here", clock_ms());
+	} else if (t->spawned > 0 && waitpid(t->spawned, NULL, WNOHANG) == 0) {
+		ui_message(t->ui, UI_MSG_INFO, "start the supervisor: already under way", clock_ms());
 	} else if (top_start_core(t->o, &t->spawned, &e) != 0) {
 		snprintf(text, sizeof(text), "cannot start a supervisor: %s", e.msg);
 		ui_message(t->ui, UI_MSG_ERROR, text, clock_ms());
@@ -265,7 +268,7 @@ top_obey(struct top *t, const struct ui_intent *in)
 {
 	if (is_idle_there(t, in->kind)) {
 		ui_message(t->ui, UI_MSG_WARN, "this is a recording: there is nothing to act on", clock_ms());
-		ui_pending(t->ui, UI_QUIT_STOP, false);
+		ui_pending(t->ui, UI_QUIT_STOP, NULL, 0, false);
 		return;
 	}
 	switch (in->kind) {

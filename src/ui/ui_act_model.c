@@ -18,6 +18,43 @@ ui_intent_word(enum ui_intent_kind kind)
 	return words[kind];
 }
 
+static uint64_t
+what(const char *model, uint64_t id)
+{
+	return model != NULL ? ui_list_key(model) : id;
+}
+
+static int
+find_pending(const struct ui_state *s, enum ui_intent_kind kind, uint64_t key)
+{
+	for (int i = 0; i < s->npending; i++)
+		if (s->pending[i].kind == kind && s->pending[i].what == key)
+			return i;
+	return -1;
+}
+
+void
+ui_pend(struct ui_state *s, enum ui_intent_kind kind, const char *model, uint64_t id, bool on, uint64_t now)
+{
+	int i = find_pending(s, kind, what(model, id));
+
+	if (!on && i >= 0)
+		s->pending[i] = s->pending[--s->npending];
+	if (!on || (i < 0 && s->npending == UI_PENDING))
+		return;
+	i = i < 0 ? s->npending++ : i;
+	s->pending[i].kind = kind;
+	s->pending[i].what = what(model, id);
+	s->pending[i].since = now;
+	s->pending[i].seq = s->view_seq;
+}
+
+bool
+ui_pends(const struct ui_state *s, enum ui_intent_kind kind, const char *model, uint64_t id)
+{
+	return find_pending(s, kind, what(model, id)) >= 0;
+}
+
 void
 ui_send(struct ui_state *s, struct ui_intent *out, enum ui_intent_kind kind, const char *model, uint64_t id,
     uint64_t now)
@@ -25,7 +62,11 @@ ui_send(struct ui_state *s, struct ui_intent *out, enum ui_intent_kind kind, con
 	bool hurry = kind == UI_STOP && s->screen == SCREEN_STOPPING;
 	bool quiet = kind == UI_DETACH || kind == UI_RETRY_LINK || kind == UI_INFO || kind == UI_DETAILS;
 
-	if (s->pending[kind].on && !hurry && !quiet) {
+	if (s->link != UI_LINK_UP && !quiet) {
+		ui_say(s, UI_MSG_WARN, now, "not connected");
+		return;
+	}
+	if (ui_pends(s, kind, model, id) && !hurry && !quiet) {
 		ui_say(s, UI_MSG_INFO, now, "%s: already under way", ui_intent_word(kind));
 		return;
 	}
@@ -132,12 +173,19 @@ pin(struct ui_state *s, const struct view_engine *e, bool on, uint64_t now, stru
 }
 
 static void
+start_core(struct ui_state *s, uint64_t now, struct ui_intent *out)
+{
+	*out = (struct ui_intent){.kind = UI_START_CORE};
+	ui_say(s, UI_MSG_INFO, now, "%s: sent", ui_intent_word(UI_START_CORE));
+}
+
+static void
 act_offline(struct ui_state *s, enum ui_action a, uint64_t now, struct ui_intent *out)
 {
 	if (a == ACT_RESTART)
 		ui_send(s, out, UI_RETRY_LINK, NULL, 0, now);
 	else if (a == ACT_START && s->link == UI_LINK_DOWN && s->link_gone && !s->read_only)
-		ui_send(s, out, UI_START_CORE, NULL, 0, now);
+		start_core(s, now, out);
 	else
 		ui_say(s, UI_MSG_WARN, now, "not connected");
 }

@@ -27,11 +27,11 @@ message_alive(const struct ui_state *s, uint64_t now)
 static bool
 waiting_text(const struct ui_state *s, char *out, size_t size, uint64_t now)
 {
-	for (int i = 0; i < UI_NINTENTS; i++) {
+	for (int i = 0; i < s->npending; i++) {
 		uint64_t ms = now > s->pending[i].since ? now - s->pending[i].since : 0;
 
-		if (s->pending[i].on && ms > 1000 && s->pending[i].seq == s->view_seq && s->link == UI_LINK_UP) {
-			snprintf(out, size, "%s: waiting for the supervisor, %llu.%llu s", ui_intent_word((enum ui_intent_kind)i),
+		if (ms > 1000 && s->pending[i].seq == s->view_seq && s->link == UI_LINK_UP) {
+			snprintf(out, size, "%s: waiting for the supervisor, %llu.%llu s", ui_intent_word(s->pending[i].kind),
 			    (unsigned long long)(ms / 1000), (unsigned long long)(ms / 100 % 10));
 			return true;
 		}

@@ -72,6 +72,12 @@ offer_models(struct ui_state *s, const struct view *v, uint64_t now)
 		ui_popup_open(s, POPUP_PICKER, NULL, 0, now);
 }
 
+static bool
+asks_core(enum ui_popup_kind kind)
+{
+	return kind == POPUP_STOP || kind == POPUP_RESTART || kind == POPUP_FORCE || kind == POPUP_CANCEL || kind == POPUP_QUIT;
+}
+
 void
 ui_popup_check(struct ui_state *s, const struct view *v, uint64_t now)
 {
@@ -79,6 +85,12 @@ ui_popup_check(struct ui_state *s, const struct view *v, uint64_t now)
 	bool on = e != NULL && (e->state == ENGINE_READY || e->state == ENGINE_DRAINING || e->state == ENGINE_STARTING);
 
 	offer_models(s, v, now);
+	/* A question to a core that is not there has no answer. */
+	if (asks_core(s->popup.kind) && s->link != UI_LINK_UP) {
+		ui_say(s, UI_MSG_WARN, now, "not connected any more");
+		ui_popup_close(s);
+		return;
+	}
 	switch (s->popup.kind) {
 	case POPUP_STOP:
 	case POPUP_RESTART:

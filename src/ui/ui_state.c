@@ -283,9 +283,8 @@ ui_tick(const struct ui_state *s, const struct view *v, uint64_t now)
 		ms = ms < 100 ? ms : 100;
 	else if (s->screen == SCREEN_STARTING && e != NULL && e->progress < 0 && e->usual_ms == 0)
 		ms = ms < 250 ? ms : 250;
-	for (int i = 0; i < UI_NINTENTS; i++)
-		if (s->pending[i].on)
-			ms = ms < 250 ? ms : 250;
+	if (s->npending > 0)
+		ms = ms < 250 ? ms : 250;
 	if (s->msg.at != 0 && s->msg.level != UI_MSG_ERROR && now < s->msg.at + life && s->msg.at + life - now < (uint64_t)ms)
 		ms = (int)(s->msg.at + life - now);
 	return ms > 0 ? ms : 1;

@@ -19,6 +19,7 @@
 #define UI_SLICE_US 4000	/* of search and filter at a time */
 
 #define UI_HISTORY 20
+#define UI_PENDING 16		/* actions under way that are remembered */
 
 enum ui_focus { FOCUS_LOG, FOCUS_MODELS, FOCUS_REQUESTS, FOCUS_N };
 enum ui_sort { SORT_AGE, SORT_TOKENS, SORT_RATE, SORT_N };
@@ -116,9 +117,11 @@ struct ui_state {
 		uint64_t at;		/* 0: none */
 	} msg;
 	struct {
-		bool on;
+		enum ui_intent_kind kind;
+		uint64_t what;		/* a model's key or a request's id */
 		uint64_t since, seq;	/* view_seq when it began: unchanged means a silent core */
-	} pending[UI_NINTENTS];
+	} pending[UI_PENDING];
+	int npending;
 	uint64_t view_seq;
 	bool quitting;			/* the core was told to end */
 	bool offered;			/* without any model the picker opened by itself, once */
@@ -222,7 +225,10 @@ const char *ui_screen_word(enum ui_screen screen);
 enum ui_role ui_screen_role(enum ui_screen screen);
 /* The engine's state as a screen. */
 enum ui_screen ui_screen_of_engine(const struct view_engine *e);
-/* Sends an intent unless one of the kind is pending. */
+/* An action for a model or a request is under way, or over. */
+void ui_pend(struct ui_state *s, enum ui_intent_kind kind, const char *model, uint64_t id, bool on, uint64_t now);
+bool ui_pends(const struct ui_state *s, enum ui_intent_kind kind, const char *model, uint64_t id);
+/* Sends an intent unless the same is under way. */
 void ui_send(struct ui_state *s, struct ui_intent *out, enum ui_intent_kind kind, const char *model, uint64_t id,
     uint64_t now);
 /* "1,204" */

@@ -288,6 +288,34 @@ def swap_cancelled(t):
 
 
 @test
+def change_of_mind(t):
+    """While a model loads the core is not called silent, and another one may be picked."""
+    up(t, one="--ready-after 200", two="--ready-after 60000")
+    t.see("RUNNING  one", 10000)
+    t.keys("m")
+    t.see("Swap model")
+    t.type("two")
+    time.sleep(0.3)
+    t.keys("Enter")
+    t.see("swap: sent")
+    t.gone("swap: sent", 8000)
+    assert "waiting for" not in t.grab(), t.grab()
+    t.see("swap requested by ")
+    t.keys("m")
+    t.see("Swap model")
+    t.type("two")
+    time.sleep(0.3)
+    t.keys("Enter")
+    t.see("swap: already under way")
+    t.keys("m")
+    t.see("Swap model")
+    t.type("one")
+    time.sleep(0.3)
+    t.keys("Enter")
+    t.see("RUNNING  one", 8000)
+
+
+@test
 def stop_is_asked_for(t):
     up(t)
     t.see("RUNNING  one", 10000)

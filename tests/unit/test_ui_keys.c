@@ -97,18 +97,59 @@ test_pending(void **state)
 {
 	(void)state;
 	assert_intent('r', UI_RESTART, QWEN);
-	f->s.pending[UI_RESTART].on = true;
-	f->s.pending[UI_RESTART].since = f->now;
+	ui_pend(&f->s, UI_RESTART, QWEN, 0, true, f->now);
 	assert_intent('r', UI_NONE, NULL);
 	assert_streq(f->s.msg.text, "restart: already under way");
 	/* A core that says nothing is named. */
-	f->s.pending[UI_RESTART].seq = f->v.seq;
 	later(9200);
 	fix_compose(f, 80, 24);
 	assert_row(f, 22, " restart: waiting for the supervisor, 9.2 s");
 	f->v.seq++;
 	fix_compose(f, 80, 24);
 	assert_row(f, 22, "");
+	/* Another model's is another action, and so is another request's. */
+	f->v.engines[1].state = ENGINE_READY;
+	snprintf(f->s.model, sizeof(f->s.model), "%s", GEMMA);
+	fix_compose(f, 80, 24);
+	assert_intent('r', UI_RESTART, GEMMA);
+	ui_pend(&f->s, UI_CANCEL, NULL, 7, true, f->now);
+	assert_true(ui_pends(&f->s, UI_CANCEL, NULL, 7));
+	assert_false(ui_pends(&f->s, UI_CANCEL, NULL, 8));
+	ui_pend(&f->s, UI_RESTART, QWEN, 0, false, f->now);
+	assert_true(ui_pends(&f->s, UI_CANCEL, NULL, 7));
+	for (uint64_t i = 0; i < 100; i++)
+		ui_pend(&f->s, UI_CANCEL, NULL, i, true, f->now);
+	for (uint64_t i = 0; i < 100; i++)
+		ui_pend(&f->s, UI_CANCEL, NULL, i, false, f->now);
+	assert_int_equal(f->s.npending, 0);
+}
+
+/* What asks the core goes when the core does; what is sent then goes nowhere. */
+static void
+test_lost_meanwhile(void **state)
+{
+	static const int keys[] = {'x', 'R', 'q'};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+		f->link.link = UI_LINK_UP;
+		fix_compose(f, 80, 24);
+		fix_key(f, keys[i]);
+		assert_int_not_equal(f->s.popup.kind, POPUP_NONE);
+		f->link.link = UI_LINK_DOWN;
+		fix_compose(f, 80, 24);
+		assert_int_equal(f->s.popup.kind, POPUP_NONE);
+		assert_streq(f->s.msg.text, "not connected any more");
+	}
+	f->link.link = UI_LINK_UP;
+	fix_compose(f, 80, 24);
+	fix_key(f, 'm');
+	fix_key(f, UI_K_DOWN);
+	f->link.link = UI_LINK_DOWN;
+	fix_compose(f, 80, 24);
+	later(UI_ARM_MS);
+	assert_intent(UI_K_ENTER, UI_NONE, NULL);
+	assert_streq(f->s.msg.text, "not connected");
 }
 
 static void
@@ -665,6 +706,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_stop_asks, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_restart, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_pending, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_lost_meanwhile, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_swap, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_quit, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_missing_program, setup, teardown),
