@@ -99,8 +99,7 @@ ui_act_log(struct ui_state *s, enum ui_action a, struct view_log *log, uint64_t 
 		follow(&s->log, log);
 		return true;
 	case ACT_WRAP:
-		s->log.wrap = !s->log.wrap;
-		s->log.hscroll = 0;
+		ui_log_set_wrap(&s->log, !s->log.wrap);
 		return true;
 	case ACT_STAMPS:
 		stamps(s, now);

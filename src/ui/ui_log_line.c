@@ -58,8 +58,14 @@ draw_gutter(const struct ui_state *s, struct grid *g, int row, const struct view
 		grid_put(g, row, narrow ? 2 : 0, narrow ? 5 : 8, ROLE_MUTED,
 		    narrow && s->log.stamp == UI_STAMP_CLOCK ? stamp + 3 : stamp);
 	grid_put(g, row, narrow ? 0 : ui_line_gutter(s) - 3, 2, role, mark);
+}
+
+/* Of a line whose first rows are above the pane, on the first that is not. */
+static void
+draw_selected(const struct ui_state *s, struct grid *g, int row, const struct view_line *l)
+{
 	if (!s->log.follow && l->key == s->log.cur)
-		grid_put(g, row, narrow ? ui_line_gutter(s) - 1 : ui_line_gutter(s) - 4, 1, ROLE_SELECT, ">");
+		grid_put(g, row, is_narrow(s) ? ui_line_gutter(s) - 1 : ui_line_gutter(s) - 4, 1, ROLE_SELECT, ">");
 }
 
 /* The part of a text from column skip on; what follows stays for the next row. */
@@ -120,8 +126,7 @@ put_tag(const struct ui_state *s, struct strbuf *b, const struct view_log *log, 
 static size_t
 clean(const struct ui_state *s, struct strbuf *b, const struct view_log *log, const struct view_line *l)
 {
-	size_t tag, most = s->log.wrap ? (size_t)s->cols * (size_t)s->rows * 4 :
-	    ((size_t)s->cols + (size_t)s->log.hscroll) * 4 + 64;
+	size_t tag, most = s->log.wrap ? LINE_MAX_BYTES : ((size_t)s->cols + (size_t)s->log.hscroll) * 4 + 64;
 
 	strbuf_clear(b);
 	put_tag(s, b, log, l);
@@ -235,6 +240,7 @@ ui_line_draw(const struct ui_state *s, struct grid *g, int row, int left, int fr
 	}
 	if (from == 0)
 		draw_gutter(s, g, row, l);
+	draw_selected(s, g, row, l);
 	if (width < 1)
 		return 1;
 	shift = clean(s, b, log, l);

@@ -501,6 +501,90 @@ test_wrap(void **state)
 	assert_row(f, 20, "12:00:39 c  item 39");
 }
 
+/* One line of so many rows of the pane at 80 columns, each with its number. */
+static void
+long_line(int rows)
+{
+	struct strbuf b = STRBUF_INIT;
+
+	for (int i = 0; i < rows; i++) {
+		strbuf_printf(&b, "row %03d ", i);
+		for (int k = 8; k < 68; k++)
+			strbuf_putc(&b, '.');
+	}
+	fix_line(f, 12, 1, 0, "c ", strbuf_str(&b));
+	strbuf_fini(&b);
+}
+
+static int
+row_number(int row)
+{
+	char t[4096];
+	int n = -1;
+
+	grid_row_text(&f->g, row, t, sizeof(t));
+	return sscanf(t + (t[8] == '>' || t[9] == 'c' ? 12 : 0), " row %d", &n) == 1 ? n : -1;
+}
+
+/* Pausing moves nothing; a wrapped line that is higher than the pane is read row by row and page by page. */
+static void
+test_long_lines(void **state)
+{
+	int first, last;
+
+	(void)state;
+	fix_line(f, 12, 0, 59, "c ", "before");
+	long_line(40);
+	fix_line(f, 12, 1, 1, "c ", "behind");
+	fix_key(f, 'w');
+	fix_compose(f, 80, 24);
+	first = f->s.lay.log_row;
+	last = first + f->s.lay.log_rows - 1;
+	assert_int_equal(row_number(last - 1), 39);
+	fix_key(f, 'f');
+	fix_compose(f, 80, 24);
+	assert_row(f, last, "12:01:01>c  behind");
+	assert_int_equal(row_number(last - 1), 39);
+	assert_int_equal(row_number(first), 40 - (last - first));
+	/* Upwards into the line: its end first, then its beginning, then what is before it. */
+	fix_key(f, 'k');
+	fix_compose(f, 80, 24);
+	assert_int_equal(row_number(last - 1), 39);
+	for (int i = 1; i <= 40 - (last - first); i++) {
+		fix_key(f, 'k');
+		fix_compose(f, 80, 24);
+		assert_int_equal(row_number(first), 40 - (last - first) - i);
+	}
+	fix_key(f, 'k');
+	fix_compose(f, 80, 24);
+	assert_row(f, first, "12:00:59>c  before");
+	fix_key(f, 'j');
+	fix_compose(f, 80, 24);
+	assert_int_equal(row_number(first), 0);
+	fix_key(f, 'j');
+	fix_compose(f, 80, 24);
+	assert_int_equal(row_number(first), 1);
+	assert_row(f, first, "        >   row 001 ............................................................");
+	fix_key(f, UI_K_PGDN);
+	fix_compose(f, 80, 24);
+	assert_int_equal(row_number(first), 1 + last - first);
+	fix_key(f, UI_K_PGDN);
+	fix_compose(f, 80, 24);
+	assert_int_equal(row_number(last), 39);
+	fix_key(f, 'j');
+	fix_compose(f, 80, 24);
+	assert_row(f, last, "12:01:01>c  behind");
+	fix_key(f, 'k');
+	fix_compose(f, 80, 24);
+	/* On another width it is another height; the pane stays full. */
+	fix_compose(f, 200, 24);
+	assert_int_equal(f->s.log.below, 0);
+	assert_in_range(f->s.log.skip, 1, 14);
+	fix_key(f, 'w');
+	fix_compose(f, 80, 24);
+	assert_int_equal(f->s.log.skip, 0);
+}
+
 /* From 100 columns on the table has models and paths, and still room for the state. */
 static void
 test_request_columns(void **state)
@@ -586,6 +670,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_gone, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_errors, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_wrap, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_long_lines, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_request_columns, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_model_columns, setup, teardown),
 	};
