@@ -6,6 +6,8 @@
 #include "ui/ui_act.h"
 #include "ui/ui_prompt.h"
 
+#define PASTE_PAUSE_MS 300
+
 /* Closes what is open, innermost first; never quits. */
 static void
 escape(struct ui_state *s, const struct view_log *log)
@@ -115,6 +117,10 @@ paste_key(struct ui_state *s, int key, uint64_t now)
 {
 	bool field = s->prompt != PROMPT_NONE || ui_popup_types(s);
 
+	/* Its end may have been lost: Esc, after a pause, is a person's. */
+	if (s->pasting && key == UI_K_ESC && now > s->pasted_at + PASTE_PAUSE_MS)
+		key = UI_K_PASTE_END;
+	s->pasted_at = now;
 	if (key == UI_K_PASTE_BEGIN) {
 		s->pasting = true;
 		return true;

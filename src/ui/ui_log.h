@@ -94,8 +94,8 @@ void ui_log_count(struct ui_log *s, const struct view_log *log);
 
 /* jumps (ui_log_jump.c) -------------------------------------------------------------------------------------------- */
 
-enum ui_found { UI_FOUND, UI_NOT_FOUND, UI_NOT_YET };
-/* Jumps, or says that it can only be told when more lines were looked at or fetched; then s->jump remembers it, and
+enum ui_found { UI_FOUND, UI_NOT_FOUND, UI_NOT_YET, UI_IS_LAST };
+/* Jumps, or says that the log shows the last error already, by itself; or that it can only be told when more lines were looked at or fetched; then s->jump remembers it, and
  * ui_log_settle tries again. */
 enum ui_found ui_log_jump(struct ui_log *s, const struct view_log *log, enum ui_jump what);
 enum ui_found ui_log_settle(struct ui_log *s, const struct view_log *log);

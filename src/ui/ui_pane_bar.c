@@ -170,7 +170,8 @@ mode_hint(const struct ui_state *s)
 	if (s->prompt != PROMPT_NONE)
 		return s->prompt == PROMPT_SAVE ? "Enter save  Esc cancel" : "Enter apply  Esc cancel  Up/Down history";
 	if (is_searching(s))
-		return "n Next  N Previous  / Edit  & Filter  Esc Clear";
+		return s->log.filter.text[0] != '\0' ? "n Next  N Previous  / Edit  & Filter  Esc Clear" :
+		    "n Next  N Previous  / Edit  & Keep only matches  Esc Clear";
 	return NULL;
 }
 

@@ -28,9 +28,12 @@ enum ui_sort { SORT_AGE, SORT_TOKENS, SORT_RATE, SORT_N };
 struct ui_edit {
 	char text[UI_TEXT_MAX];
 	size_t len, at;		/* at: where the next character goes */
+	bool offered;		/* the text goes when one is typed, and stays when it is moved in */
 };
 void ui_edit_clear(struct ui_edit *e);
 void ui_edit_set(struct ui_edit *e, const char *text);
+/* A text to be taken as it is, edited, or typed over. */
+void ui_edit_offer(struct ui_edit *e, const char *text);
 /* True when the key changed or was meant for the text. */
 bool ui_edit_key(struct ui_edit *e, int key);
 /* Draws it with its cursor in at most width columns; the part around the cursor is what is seen. */
@@ -76,7 +79,7 @@ enum ui_prompt { PROMPT_NONE, PROMPT_SEARCH, PROMPT_FILTER, PROMPT_SAVE, PROMPT_
 
 /* What was typed into a prompt before, the newest last. */
 struct ui_past {
-	char text[UI_HISTORY][UI_PATTERN_MAX];
+	char text[UI_HISTORY][UI_TEXT_MAX];
 	int n, at;			/* at: shown now; n: none of them */
 };
 
@@ -127,7 +130,8 @@ struct ui_state {
 	bool offered;			/* without any model the picker opened by itself, once */
 	bool suspend, redraw, bell;
 	bool want_failure;		/* the log is to jump to the error, which may come later than the state */
-	bool pasting, pasted;
+	bool pasting;
+	uint64_t pasted_at;		/* the last of it came */
 	bool mouse, mouse_set;		/* set: by the person, not by the configuration */
 	struct ui_mouse clicked;	/* what came with UI_K_MOUSE */
 	struct ui_hit hits[UI_HITS];

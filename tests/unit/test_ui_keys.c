@@ -382,6 +382,17 @@ test_paste(void **state)
 	fix_key(f, 'b');
 	fix_key(f, UI_K_PASTE_END);
 	assert_streq(f->s.popup.edit.text, "ab");
+	fix_key(f, UI_K_ESC);
+	/* The end of one may get lost; Esc after a pause is a person's, one in the text is not. */
+	fix_key(f, UI_K_PASTE_BEGIN);
+	fix_key(f, 'x');
+	fix_key(f, UI_K_ESC);
+	assert_intent('r', UI_NONE, NULL);
+	assert_true(f->s.pasting);
+	later(1000);
+	fix_key(f, UI_K_ESC);
+	assert_false(f->s.pasting);
+	assert_intent('r', UI_RESTART, QWEN);
 }
 
 static void
@@ -458,6 +469,13 @@ test_failure(void **state)
 	fix_compose(f, 80, 24);
 	assert_false(f->s.log.follow);
 	assert_int_equal(view_log_at(f->log, 3)->key, f->s.log.cur);
+	/* Who asks for the last error has it; only then the first one is next. */
+	fix_key(f, 'e');
+	assert_int_equal(view_log_at(f->log, 3)->key, f->s.log.cur);
+	assert_streq(f->s.msg.text, "this is the last error; e goes on with the first, E back");
+	fix_key(f, 'e');
+	assert_int_equal(view_log_at(f->log, 1)->key, f->s.log.cur);
+	fix_key(f, 'G');
 	be(ENGINE_STARTING);
 	fix_line(f, 12, 4, 35, "m ", "one: failed -> starting (user)");
 	be(ENGINE_FAILED);

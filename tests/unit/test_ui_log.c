@@ -278,6 +278,45 @@ test_history(void **state)
 	assert_streq(f->s.log.filter.text, "f29");
 }
 
+/* What was searched for is offered: typed over, edited, or made the filter. */
+static void
+test_offered(void **state)
+{
+	(void)state;
+	items(1, 50, "item");
+	fix_compose(f, 80, 24);
+	fix_key(f, '/');
+	type("em 4");
+	fix_key(f, UI_K_ENTER);
+	fix_compose(f, 80, 24);
+	assert_row(f, 23, " n Next  N Previous  / Edit  & Keep only matches  Esc Clear");
+	fix_key(f, '/');
+	assert_streq(f->s.edit.text, "em 4");
+	fix_key(f, UI_K_END);
+	type("7");
+	assert_streq(f->s.edit.text, "em 47");
+	fix_key(f, UI_K_ESC);
+	fix_key(f, '/');
+	type("new");
+	assert_streq(f->s.edit.text, "new");
+	fix_key(f, UI_K_ESC);
+	fix_key(f, '/');
+	fix_key(f, UI_K_BACKSPACE);
+	assert_streq(f->s.edit.text, "");
+	fix_key(f, UI_K_ESC);
+	fix_key(f, '&');
+	fix_key(f, UI_K_ENTER);
+	assert_streq(f->s.log.filter.text, "em 4");
+	fix_compose(f, 80, 24);
+	assert_row(f, 23, " n Next  N Previous  / Edit  & Filter  Esc Clear");
+	/* A bad expression leaves what there was. */
+	fix_key(f, '&');
+	type("~[");
+	fix_key(f, UI_K_ENTER);
+	assert_non_null(strstr(f->s.msg.text, "bad expression"));
+	assert_streq(f->s.log.filter.text, "em 4");
+}
+
 /* Another core: the log begins anew, what was said here stays. */
 static void
 test_other_core(void **state)
@@ -432,6 +471,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_marks, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_copy, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_history, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_offered, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_other_core, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_hits_are_marked, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_log_colors, setup, teardown),

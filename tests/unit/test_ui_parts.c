@@ -216,6 +216,7 @@ test_pattern(void **state)
 {
 	struct ui_pattern p = {.text = ""};
 	struct err e = {{0}};
+	char t[UI_PATTERN_MAX + 1];
 
 	(void)state;
 	assert_true(matches(&p, "anything"));
@@ -232,7 +233,14 @@ test_pattern(void **state)
 	assert_false(matches(&p, "aabc"));
 	assert_int_equal(ui_pattern_set(&p, "~[", &e), -1);
 	assert_string_not_equal(e.msg, "");
-	assert_true(matches(&p, "empty again"));
+	assert_true(matches(&p, "aab"));	/* as it was */
+	assert_false(matches(&p, "aabc"));
+	memset(t, 'x', sizeof(t) - 1);
+	t[sizeof(t) - 1] = '\0';
+	assert_int_equal(ui_pattern_set(&p, t, &e), -1);
+	assert_true(matches(&p, "aab"));
+	assert_int_equal(ui_pattern_set(&p, "", &e), 0);
+	assert_true(matches(&p, "aabc"));
 	assert_int_equal(ui_pattern_set(&p, "!", &e), 0);
 	assert_true(matches(&p, "marks alone are nothing"));
 	ui_pattern_clear(&p);
