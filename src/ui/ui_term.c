@@ -26,7 +26,6 @@
 #include "ui/ui_keys.h"
 #include "ui/ui_term_priv.h"
 
-
 #define PASTE_ON "\033[?2004h"
 #define PASTE_OFF "\033[?2004l"
 #define MOUSE_ON "\033[?1000h\033[?1006h"
@@ -301,14 +300,14 @@ show_row(const struct grid *g, int row)
 bool
 term_show(const struct grid *g, bool force)
 {
-	bool any = force || term.shown.rows != g->rows || term.shown.cols != g->cols;
+	bool all = force || term.shown.rows != g->rows || term.shown.cols != g->cols, any = all;
 
 	if (!term.open)
 		return false;
 	for (int r = 0; r < g->rows && r < LINES; r++)
-		if (any || !grid_row_same(&term.shown, g, r)) {
+		if (all || !grid_row_same(&term.shown, g, r)) {
 			show_row(g, r);
-			any = any || r >= 0;
+			any = true;
 		}
 	if (!any)
 		return false;
