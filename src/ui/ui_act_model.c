@@ -133,7 +133,13 @@ stop(struct ui_state *s, const struct view *v, const struct view_engine *e, uint
 		ui_send(s, out, UI_STOP, e->id, 0, now);
 		break;
 	default:
-		ui_say(s, UI_MSG_INFO, now, "%s is not running", e->name);
+		if (s->screen == SCREEN_FAILED && s->lay.models > 0) {
+			ui_put_away(s, e);
+			s->model[0] = '\0';
+			ui_say(s, UI_MSG_INFO, now, "%s is put away; m starts it", e->name);
+		} else {
+			ui_say(s, UI_MSG_INFO, now, "%s is not running", e->name);
+		}
 		break;
 	}
 }

@@ -152,6 +152,9 @@ key_bar(struct ui_state *s, struct grid *g, int row)
 	for (size_t i = 0; i < ui_nbar_items; i++) {
 		if (ui_bar_items[i].screen != s->screen || !ui_allowed(s, ui_bar_items[i].action))
 			continue;
+		/* Only a row among others can be put away. */
+		if (s->screen == SCREEN_FAILED && ui_bar_items[i].action == ACT_STOP && s->lay.models == 0)
+			continue;
 		used = put_item(s, g, row, col, right - 1, ui_bar_items[i].action, ui_bar_items[i].label);
 		if (used == 0)
 			break;

@@ -176,13 +176,14 @@ highest(const float *h, int n)
 	return top;
 }
 
-/* The past of the model that is shown; the core's own for the current one, which is longer. */
+/* The past of the model that is shown. The core's own is longer, but of whatever was current, and of all of several. */
 static const struct view_hist *
-hist_of(const struct view *v, const struct view_engine *e)
+hist_of(const struct ui_state *s, const struct view *v, const struct view_engine *e)
 {
 	static const struct view_hist none;
+	bool current = e == NULL || e == view_current(v);
 
-	if (e == NULL || e == view_current(v))
+	if (current && (s->lay.models == 0 || e == NULL || e->hist == NULL))
 		return &v->hist;
 	return e->hist != NULL ? e->hist : &none;
 }
@@ -192,7 +193,7 @@ tokens_row(struct ui_state *s, struct grid *g, const struct view *v, const struc
 {
 	bool live = head_generating(s, v), own = s->lay.models > 0 && e != NULL && e->tps >= 0;
 	char value[32] = "-", right[128], top[32];
-	const struct view_hist *h = hist_of(v, e);
+	const struct view_hist *h = hist_of(s, v, e);
 	int vcol = s->lay.wide ? 15 : 13, scol = s->lay.wide ? 17 : 14, row = s->lay.use_row;
 	float max = highest(h->tps, h->n);
 	double tps = own ? e->tps : v->tps;
@@ -221,7 +222,7 @@ memory_row(struct ui_state *s, struct grid *g, const struct view *v, const struc
 	bool other = e != NULL && e != view_current(v);
 	uint64_t rss = (v->rss != 0 && !other) || e == NULL ? v->rss : e->rss;
 	uint64_t cpu = (v->cpu_permille != 0 && !other) || e == NULL ? v->cpu_permille : e->cpu_permille;
-	const struct view_hist *h = hist_of(v, e);
+	const struct view_hist *h = hist_of(s, v, e);
 	int row = s->lay.use_row + 1;
 	char value[32] = "-", mem[64] = "", used[24], total[24], load[32];
 	int vcol = s->lay.wide ? 15 : 13, scol = s->lay.wide ? 17 : 14, right = g->cols - s->lay.margin;

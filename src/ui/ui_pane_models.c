@@ -8,14 +8,37 @@
 #include "base/xmalloc.h"
 #include "ui/ui_head.h"
 
-bool
-ui_is_loaded(const struct view_engine *e)
+/* One that gave up is worth a row until somebody has put it away; one that could not even be tried is not: who asked for
+ * it was told. */
+static bool
+shows_failure(const struct ui_state *s, const struct view_engine *e)
 {
-	return e->state != ENGINE_STOPPED;
+	bool tried = e->attempt > 0 || (e->reason != REASON_EXEC_FAILED && e->reason != REASON_MODEL_MISSING &&
+	    e->reason != REASON_CONFIG && e->reason != REASON_PORT_BUSY);
+
+	for (int i = 0; i < s->naway; i++)
+		if (s->away[i].what == ui_list_key(e->id) && s->away[i].failed_wall == e->failed_wall)
+			return false;
+	return e->current || tried;
+}
+
+void
+ui_put_away(struct ui_state *s, const struct view_engine *e)
+{
+	if (s->naway == UI_AWAY)
+		memmove(&s->away[0], &s->away[1], sizeof(s->away[0]) * (size_t)--s->naway);
+	s->away[s->naway].what = ui_list_key(e->id);
+	s->away[s->naway++].failed_wall = e->failed_wall;
+}
+
+bool
+ui_is_loaded(const struct ui_state *s, const struct view_engine *e)
+{
+	return e->state != ENGINE_STOPPED && (e->state != ENGINE_FAILED || shows_failure(s, e));
 }
 
 int
-ui_loaded(const struct view *v)
+ui_loaded(const struct ui_state *s, const struct view *v)
 {
 	int n = 0, pair = 0;
 
@@ -24,7 +47,7 @@ ui_loaded(const struct view *v)
 		bool swaps = (v->swap_from != NULL && strcmp(e->id, v->swap_from) == 0) ||
 		    (v->swap_to != NULL && strcmp(e->id, v->swap_to) == 0);
 
-		if (!ui_is_loaded(e))
+		if (!ui_is_loaded(s, e))
 			continue;
 		n++;
 		pair += swaps;
@@ -47,18 +70,18 @@ ui_engine(const struct ui_state *s, const struct view *v)
 {
 	struct view_engine *e = s->model[0] != '\0' ? view_engine_find(v, s->model) : NULL;
 
-	return e != NULL && ui_is_loaded(e) && ui_loaded(v) > 0 ? e : view_current(v);
+	return e != NULL && ui_is_loaded(s, e) && ui_loaded(s, v) > 0 ? e : view_current(v);
 }
 
 size_t
-ui_models_shown(const struct view *v, size_t **at, uint64_t **keys)
+ui_models_shown(const struct ui_state *s, const struct view *v, size_t **at, uint64_t **keys)
 {
 	size_t n = 0;
 
 	*at = xreallocarray(NULL, v->nengines + 1, sizeof(**at));
 	*keys = xreallocarray(NULL, v->nengines + 1, sizeof(**keys));
 	for (size_t i = 0; i < v->nengines; i++) {
-		if (!ui_is_loaded(&v->engines[i]))
+		if (!ui_is_loaded(s, &v->engines[i]))
 			continue;
 		(*at)[n] = i;
 		(*keys)[n++] = ui_list_key(v->engines[i].id);
@@ -194,7 +217,7 @@ put_fields(struct grid *g, int row, int right, const struct widths *w, const str
 
 /* Columns of "n/max" where all rows have their place for it. */
 static int
-attempt_width(const struct view *v)
+attempt_width(const struct ui_state *s, const struct view *v)
 {
 	char t[32];
 	int most = 3;
@@ -203,7 +226,7 @@ attempt_width(const struct view *v)
 		const struct view_engine *e = &v->engines[i];
 		int n = snprintf(t, sizeof(t), "%d/%d", e->attempt, e->max_attempts);
 
-		if (ui_is_loaded(e) && n > most)
+		if (ui_is_loaded(s, e) && n > most)
 			most = n;
 	}
 	return most;
@@ -244,8 +267,8 @@ ui_pane_models(struct ui_state *s, struct grid *g, const struct view *v, uint64_
 {
 	const struct view_engine *e = ui_engine(s, v);
 	uint64_t *keys;
-	size_t *at, n = ui_models_shown(v, &at, &keys);
-	int sel, attempts = attempt_width(v);
+	size_t *at, n = ui_models_shown(s, v, &at, &keys);
+	int sel, attempts = attempt_width(s, v);
 
 	s->models.key = e != NULL ? ui_list_key(e->id) : 0;
 	sel = ui_list_sync(&s->models, keys, (int)n, s->lay.models);

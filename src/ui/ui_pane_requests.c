@@ -123,7 +123,7 @@ goes_before(const struct ui_state *s, const struct view_request *a, const struct
 size_t
 ui_requests_shown(const struct ui_state *s, const struct view *v, size_t **at, uint64_t **keys)
 {
-	const char *model = s->model[0] != '\0' && ui_loaded(v) > 0 ? s->model : NULL;
+	const char *model = s->model[0] != '\0' && ui_loaded(s, v) > 0 ? s->model : NULL;
 	size_t n = 0, k;
 
 	*at = xreallocarray(NULL, v->nrequests + 1, sizeof(**at));

@@ -95,7 +95,7 @@ flight_lines(struct words *w, bool small, int in_flight, int queued, const char 
 static void
 title(struct words *w, bool small, const struct view *v, const char *model, const char *verb, const char *usual)
 {
-	if (small && ui_loaded(v) > 0)
+	if (small && count_others(v, model).models > 0)
 		snprintf(w->title, sizeof(w->title), "%s %s", verb, head_name(v, model));
 	else
 		snprintf(w->title, sizeof(w->title), "%s", usual);

@@ -253,7 +253,7 @@ choose(struct ui_state *s, const struct view *v, const struct picks *p, uint64_t
 		return;
 	}
 	/* Nothing to do but to look at it. */
-	if (ui_loaded(v) > 0)
+	if (ui_loaded(s, v) > 0)
 		snprintf(s->model, sizeof(s->model), "%s", e->id);
 	ui_say(s, UI_MSG_INFO, now, "%s is running already", e->name);
 }

@@ -56,7 +56,7 @@ enum ui_screen
 ui_screen_of(const struct ui_state *s, const struct view *v, enum ui_link link)
 {
 	const struct view_engine *e = ui_engine(s, v);
-	bool list = ui_loaded(v) > 0;
+	bool list = ui_loaded(s, v) > 0;
 
 	if (link == UI_LINK_DOWN)
 		return SCREEN_LINK_DOWN;
@@ -231,7 +231,7 @@ note_link(struct ui_state *s, const struct ui_link_state *link)
 static void
 lay_out(struct ui_state *s, const struct view *v)
 {
-	struct ui_wish w = {.cols = s->cols, .rows = s->rows, .nmodels = ui_loaded(v), .zoom = s->zoom, .split = s->split};
+	struct ui_wish w = {.cols = s->cols, .rows = s->rows, .nmodels = ui_loaded(s, v), .zoom = s->zoom, .split = s->split};
 	uint64_t *keys;
 	size_t *at;
 
@@ -257,6 +257,8 @@ ui_compose(struct ui_state *s, struct grid *g, const struct view *v, struct view
 	s->nhits = 0;
 	ui_log_sync(&s->log, log);
 	keep_said(s, log);
+	/* The few lines that are new are looked at first; of many the rest is done between frames. */
+	ui_log_scan(&s->log, log, clock_us() + UI_SLICE_US / 2);
 	note_screen(s, v, log);
 	waited = s->log.jump;
 	ui_prompt_told(s, log, waited, ui_log_settle(&s->log, log), now);

@@ -19,6 +19,7 @@
 #define UI_SLICE_US 4000	/* of search and filter at a time */
 
 #define UI_HISTORY 20
+#define UI_AWAY 16		/* failures that are not shown any more */
 #define UI_PENDING 16		/* actions under way that are remembered */
 
 enum ui_focus { FOCUS_LOG, FOCUS_MODELS, FOCUS_REQUESTS, FOCUS_N };
@@ -125,6 +126,10 @@ struct ui_state {
 		uint64_t since, seq;	/* view_seq when it began: unchanged means a silent core */
 	} pending[UI_PENDING];
 	int npending;
+	struct {
+		uint64_t what, failed_wall;
+	} away[UI_AWAY];
+	int naway;
 	uint64_t view_seq;
 	bool quitting;			/* the core was told to end */
 	bool offered;			/* without any model the picker opened by itself, once */
@@ -149,8 +154,10 @@ enum ui_screen ui_screen_of(const struct ui_state *s, const struct view *v, enum
 /* The engine that header, keys and panes are about: the selected one of several loaded ones, else the current one. */
 struct view_engine *ui_engine(const struct ui_state *s, const struct view *v);
 /* How many loaded models need a row each; 0 for one (a swap counts as one). */
-int ui_loaded(const struct view *v);
-bool ui_is_loaded(const struct view_engine *e);
+int ui_loaded(const struct ui_state *s, const struct view *v);
+bool ui_is_loaded(const struct ui_state *s, const struct view_engine *e);
+/* A failed one has no row any more, until it fails again. */
+void ui_put_away(struct ui_state *s, const struct view_engine *e);
 
 /* Composes a whole frame into g. */
 void ui_compose(struct ui_state *s, struct grid *g, const struct view *v, struct view_log *log,
@@ -181,7 +188,7 @@ void ui_rule(struct ui_state *s, struct grid *g, int row, bool focused, const ch
 /* The requests that are shown, as indices into the view in their order (owned by the caller), and the keys of the list. */
 size_t ui_requests_shown(const struct ui_state *s, const struct view *v, size_t **at, uint64_t **keys);
 /* The loaded ones likewise. */
-size_t ui_models_shown(const struct view *v, size_t **at, uint64_t **keys);
+size_t ui_models_shown(const struct ui_state *s, const struct view *v, size_t **at, uint64_t **keys);
 /* A key for struct ui_list that follows a name. */
 uint64_t ui_list_key(const char *id);
 /* What stands in those cells takes clicks from now on. */

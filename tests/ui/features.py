@@ -297,7 +297,7 @@ def several_models(t):
     ready(t)
     t.core.be("engine", id=GEMMA, state="ready", pid=7, port=5801, spawned_at="-9000", since="-9000", attempt=1)
     t.see(r"^>● RUNNING  Qwen3.* :51723 0/3 ")
-    t.see(r"^ ● RUNNING  gemma.* :5801  1/3 .*up 9s|^ ● RUNNING  gemma.* :5801  1/3 ")
+    t.see(r"^ ● RUNNING  gemma\S+ +:5801 1/3 +up 9s")
     t.core.be("log", lines=lines(1, "of qwen %d", model=QWEN) + lines(1, "of gemma %d", model=GEMMA))
     t.see(r"Qwen3.*: of qwen 0")
     t.see(r"gemma.*: of gemma 0")

@@ -618,6 +618,43 @@ test_mouse(void **state)
 	assert_true(f->intent.kind == UI_SWAP || f->s.popup.kind == POPUP_NONE);
 }
 
+/* A model that gave up has its row until it is put away, and again when it fails again; one that could not be tried has
+ * none. */
+static void
+test_failed_rows(void **state)
+{
+	struct view_engine *e = &f->v.engines[1];
+
+	(void)state;
+	e->state = ENGINE_FAILED;
+	e->reason = REASON_EXEC_FAILED;
+	fix_compose(f, 120, 24);
+	assert_int_equal(f->s.lay.models, 0);
+	e->reason = REASON_CRASH;
+	e->attempt = 3;
+	e->failed_wall = 7;
+	fix_compose(f, 120, 24);
+	assert_int_equal(f->s.lay.models, 2);
+	fix_key(f, '\t');
+	fix_key(f, 'j');
+	fix_compose(f, 120, 24);
+	assert_int_equal(f->s.screen, SCREEN_FAILED);
+	assert_true(fix_shows(f, "x Put away"));
+	assert_intent('x', UI_NONE, NULL);
+	fix_compose(f, 120, 24);
+	assert_int_equal(f->s.lay.models, 0);
+	assert_streq(f->s.msg.text, GEMMA " is put away; m starts it");
+	e->failed_wall = 8;
+	fix_compose(f, 120, 24);
+	assert_int_equal(f->s.lay.models, 2);
+	for (uint64_t i = 0; i < 100; i++) {
+		e->failed_wall = i;
+		ui_put_away(&f->s, e);
+	}
+	fix_compose(f, 120, 24);
+	assert_int_equal(f->s.lay.models, 0);
+}
+
 /* With several loaded models the chosen one is what keys act on; alone, the current one. */
 static void
 test_several_models(void **state)
@@ -742,6 +779,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_every_command, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_mouse, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_several_models, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_failed_rows, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_boxes, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_panes, setup, teardown),
 	};

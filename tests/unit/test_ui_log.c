@@ -278,6 +278,24 @@ test_history(void **state)
 	assert_streq(f->s.log.filter.text, "f29");
 }
 
+/* Lines that trickle in while there is a filter are in the frame that shows them, and the rule does not say that it looks
+ * for them. */
+static void
+test_trickle(void **state)
+{
+	(void)state;
+	items(1, 50, "item");
+	fix_compose(f, 80, 24);
+	fix_key(f, '&');
+	type("!item 4");
+	fix_key(f, UI_K_ENTER);
+	fix_compose(f, 80, 24);
+	items(51, 60, "more");
+	ui_compose(&f->s, &f->g, &f->v, f->log, &f->link, f->now);
+	assert_true(fix_shows(f, "filter !item 4 (11 hidden)"));
+	assert_true(fix_shows(f, "more 59"));
+}
+
 /* What was searched for is offered: typed over, edited, or made the filter. */
 static void
 test_offered(void **state)
@@ -472,6 +490,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_copy, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_history, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_offered, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_trickle, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_other_core, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_hits_are_marked, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_log_colors, setup, teardown),
