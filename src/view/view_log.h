@@ -63,8 +63,6 @@ size_t view_log_find(const struct view_log *l, uint64_t key);
 uint64_t view_log_first(const struct view_log *l);
 /* Whether older lines would find no room. */
 bool view_log_full(const struct view_log *l);
-/* Lines lost: dropped by the core before they were fetched, or out of this copy. */
-uint64_t view_log_lost(const struct view_log *l);
 
 /* The model of that number ("" for 0), and the number of a model (0: it has no line). Borrowed. */
 const char *view_log_model(const struct view_log *l, uint16_t model);
