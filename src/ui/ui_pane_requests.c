@@ -219,7 +219,9 @@ note_text(const struct ui_state *s, char *out, size_t size, const struct view *v
 	case SCREEN_RUNNING:
 		if (v->nrequests == 0)
 			snprintf(out, size, "none in flight");
-		else if (s->lay.req_rows > 0 && !s->lay.wide)
+		else if (s->lay.req_rows == 0)
+			snprintf(out, size, "%s shows them", ui_binding_of(ACT_FOCUS)->shown);
+		else if (!s->lay.wide)
 			snprintf(out, size, "%s select", ui_binding_of(ACT_FOCUS)->shown);
 		break;
 	default:
