@@ -56,6 +56,15 @@ act_new(struct top *t, const struct ui_intent *in)
 	return a;
 }
 
+/* Asked for again, to hurry: it took from the first time on. */
+static void
+inherit_since(struct act *a)
+{
+	for (struct act *o = a->next; o != NULL; o = o->next)
+		if (o->kind == a->kind && o->model != NULL && a->model != NULL && strcmp(o->model, a->model) == 0 && o->since < a->since)
+			a->since = o->since;
+}
+
 static bool
 is_loaded(const struct view_engine *e)
 {
@@ -117,6 +126,7 @@ call(struct top *t, const struct ui_intent *in)
 		ui_pending(t->ui, in->kind, in->model, in->id, true);
 		a = act_new(t, in);
 		note_loaded(a);
+		inherit_since(a);
 		top_link_post(&t->l, strbuf_str(&path), body.len > 0 ? strbuf_str(&body) : NULL, on_outcome, a);
 	}
 	strbuf_fini(&path);

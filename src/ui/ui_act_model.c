@@ -130,7 +130,11 @@ stop(struct ui_state *s, const struct view *v, const struct view_engine *e, uint
 	case SCREEN_STARTING:
 	case SCREEN_BACKOFF:
 	case SCREEN_STOPPING:
-		ui_send(s, out, UI_STOP, e->id, 0, now);
+		/* A core that ends stops its models anyway: what can be hurried is its end. */
+		if (v->shutting_down)
+			ui_send(s, out, UI_KILL, NULL, 0, now);
+		else
+			ui_send(s, out, UI_STOP, e->id, 0, now);
 		break;
 	default:
 		if (s->screen == SCREEN_FAILED && s->lay.models > 0) {

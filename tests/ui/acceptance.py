@@ -337,6 +337,43 @@ def stop_is_asked_for(t):
 
 
 @test
+def stop_is_hurried(t):
+    """A second x ends the drain; what is said counts from the first."""
+    up(t)
+    t.see("RUNNING  one", 10000)
+    s = Stream(t, "sse=60, gap=50, stall-after=3")
+    t.see("in flight 1")
+    t.keys("x")
+    t.see("1 request in flight will be given 30s")
+    time.sleep(0.25)
+    t.keys("y")
+    t.see(r"draining 1 in flight, 2[0-8]s left", 5000)
+    t.keys("x")
+    t.see("STOPPED  one", 5000)
+    t.see(r"^ stopped in [1-9][0-9.]*s", 2000)
+    s.join(5)
+
+
+@test
+def end_is_hurried(t):
+    """While everything drains, x does not wait any longer."""
+    up(t)
+    t.see("RUNNING  one", 10000)
+    s = Stream(t, "sse=60, gap=50, stall-after=3")
+    t.see("in flight 1")
+    t.keys("q")
+    t.see("Quit mai")
+    time.sleep(0.25)
+    t.keys("s")
+    t.see(r"draining 1 in flight, \d+s left")
+    t.keys("x")
+    assert t.ended(5000 * SLOW) == 0
+    t.sane()
+    nothing_left(t)
+    s.join(5)
+
+
+@test
 def crash_and_retry_now(t):
     up(t, more="backoff: 30\n")
     t.see("RUNNING  one", 10000)

@@ -69,6 +69,10 @@ test_stop_asks(void **state)
 	assert_intent('x', UI_STOP, QWEN);
 	be(ENGINE_STOPPED);
 	assert_intent('x', UI_NONE, NULL);
+	/* When the core ends anyway, it is its end that is hurried. */
+	f->v.shutting_down = true;
+	be(ENGINE_DRAINING);
+	assert_intent('x', UI_KILL, NULL);
 }
 
 static void
