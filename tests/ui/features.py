@@ -569,6 +569,16 @@ def record_and_replay(t):
 
 
 @test
+def record_to_a_full_disk(t):
+    if not os.path.exists("/dev/full"):
+        return
+    ready(t, args="--record /dev/full")
+    t.keys("q")
+    assert t.ended() == 0
+    t.see("mai: the recording /dev/full is not complete: No space left on device")
+
+
+@test
 def replay_in_time(t):
     """At its own speed an entry comes when it came, and the clocks are those of then."""
     path = t.dir + "/rec"
