@@ -198,22 +198,37 @@ write_all(int fd, const char *p, size_t n)
 }
 
 static void
+close_quietly(int fd)
+{
+	int why = errno;
+
+	close(fd);
+	errno = why;
+}
+
+static void
 save_now(struct top *t)
 {
 	struct strbuf log = STRBUF_INIT;
 	uint64_t now = clock_ms();
 	char text[400], path[256];
 	size_t lines;
-	int fd;
+	int fd, rc;
 
 	snprintf(path, sizeof(path), "%s", t->save);
-	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | (t->save_force ? O_TRUNC : O_EXCL), 0600);
+	/* Nothing that could wait for somebody, as a pipe does. */
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NONBLOCK | (t->save_force ? O_TRUNC : O_EXCL), 0600);
 	if (fd < 0 && errno == EEXIST && !t->save_force) {
 		ui_ask_replace(t->ui, path, now);
 		return;
 	}
 	lines = ui_log_text(t->ui, t->l.log, &log);
-	if (fd < 0 || write_all(fd, strbuf_str(&log), log.len) != 0 || close(fd) != 0) {
+	rc = fd < 0 ? -1 : write_all(fd, strbuf_str(&log), log.len);
+	if (fd >= 0 && rc == 0)
+		rc = close(fd);
+	else if (fd >= 0)
+		close_quietly(fd);
+	if (rc != 0) {
 		snprintf(text, sizeof(text), "cannot save to %s: %s", path, strerror(errno));
 		ui_message(t->ui, UI_MSG_ERROR, text, now);
 	} else {

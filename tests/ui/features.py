@@ -248,6 +248,30 @@ def save(t):
 
 
 @test
+def save_elsewhere(t):
+    """A file that cannot be written, a full disk, a pipe that nobody reads: a message, and the screen goes on."""
+    ready(t)
+    t.core.be("log", lines=lines(2000))
+    t.see("item 1999")
+    os.mkfifo(t.dir + "/pipe")
+    for path, again, why in (("/no/such/dir/x", False, "No such file"), ("/dev/full", True, "No space left"),
+                             (t.dir + "/pipe", True, "No such device")):
+        if again and not os.path.exists(path):
+            continue
+        t.keys("S")
+        t.see("save to:")
+        t.type(path)
+        t.keys("Enter")
+        if again:
+            t.see("There is a file")
+            armed()
+            t.keys("y")
+        t.see("cannot save to .*" + why)
+        t.keys("j")
+        t.gone("cannot save to")
+
+
+@test
 def mouse(t):
     def click(col, row, button=0):
         t.type("\x1b[<%d;%d;%dM" % (button, col, row))
