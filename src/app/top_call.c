@@ -284,7 +284,7 @@ start_core(struct top *t)
 static bool
 is_idle_there(const struct top *t, enum ui_intent_kind kind)
 {
-	return t->l.replay != NULL && kind != UI_NONE && kind != UI_LOG_SOURCE && kind != UI_DETACH && kind != UI_INFO &&
+	return t->l.replay != NULL && kind != UI_NONE && kind != UI_DETACH && kind != UI_INFO &&
 	    kind != UI_DETAILS && kind != UI_SAVE;
 }
 
@@ -298,7 +298,6 @@ top_obey(struct top *t, const struct ui_intent *in)
 	}
 	switch (in->kind) {
 	case UI_NONE:
-	case UI_LOG_SOURCE:	/* all sources are fetched anyway */
 		break;
 	case UI_DETACH:
 		top_leave(t, "detach", t->foreground && t->l.up && !t->stopping ?

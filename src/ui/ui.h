@@ -34,7 +34,6 @@ enum ui_intent_kind {
 	UI_DETACH,	/* leave; the core goes on */
 	UI_QUIT_STOP,	/* stop the core and leave */
 	UI_RETRY_LINK,
-	UI_LOG_SOURCE,	/* the log pane wants other sources: mask */
 	UI_START_CORE,	/* link down: start a supervisor */
 	UI_KILL,	/* quitting takes long and the person insists */
 	UI_INFO,	/* model: how it is run; ui_show_info answers */
@@ -46,7 +45,6 @@ struct ui_intent {
 	enum ui_intent_kind kind;
 	const char *model, *path;
 	uint64_t id;
-	unsigned mask;
 	bool force;
 };
 

@@ -83,16 +83,15 @@ put_away(struct ui_state *s, const struct view_log *log, uint64_t now)
 }
 
 static void
-source(struct ui_state *s, enum ui_action a, struct ui_intent *out)
+source(struct ui_state *s, enum ui_action a)
 {
 	static const unsigned masks[] = {UI_LOG_ALL, 1u << SOURCE_CHILD, 1u << SOURCE_MAI, 1u << SOURCE_ACCESS};
 
 	ui_log_set_mask(&s->log, masks[a - ACT_SRC_ALL]);
-	*out = (struct ui_intent){.kind = UI_LOG_SOURCE, .mask = s->log.mask};
 }
 
 bool
-ui_act_log(struct ui_state *s, enum ui_action a, struct view_log *log, uint64_t now, struct ui_intent *out)
+ui_act_log(struct ui_state *s, enum ui_action a, struct view_log *log, uint64_t now)
 {
 	switch (a) {
 	case ACT_FOLLOW:
@@ -108,7 +107,7 @@ ui_act_log(struct ui_state *s, enum ui_action a, struct view_log *log, uint64_t 
 	case ACT_SRC_CHILD:
 	case ACT_SRC_MAI:
 	case ACT_SRC_ACCESS:
-		source(s, a, out);
+		source(s, a);
 		return true;
 	case ACT_SEARCH:
 		ui_prompt_open(s, PROMPT_SEARCH);

@@ -11,7 +11,7 @@ ui_intent_word(enum ui_intent_kind kind)
 {
 	static const char *const words[UI_NINTENTS] = {[UI_NONE] = "", [UI_SWAP] = "swap", [UI_START] = "start",
 		[UI_PIN] = "pin", [UI_UNPIN] = "unpin", [UI_STOP] = "stop", [UI_RESTART] = "restart", [UI_FORCE_RESTART] = "force restart", [UI_CANCEL] = "cancel",
-		[UI_DETACH] = "detach", [UI_QUIT_STOP] = "shutdown", [UI_RETRY_LINK] = "retry", [UI_LOG_SOURCE] = "log",
+		[UI_DETACH] = "detach", [UI_QUIT_STOP] = "shutdown", [UI_RETRY_LINK] = "retry",
 		[UI_START_CORE] = "start the supervisor", [UI_KILL] = "kill", [UI_INFO] = "info", [UI_DETAILS] = "details",
 		[UI_SAVE] = "save"};
 

@@ -107,7 +107,7 @@ ui_act(struct ui_state *s, enum ui_action a, int key, const struct view *v, stru
 	if (a == ACT_PIN && key != 0 && e != NULL && e->pinned)
 		a = ACT_UNPIN;
 	if (a == ACT_NONE || (!ui_act_model(s, a, v, now, out) && !ui_act_move(s, a, v, log) &&
-	    !ui_act_log(s, a, log, now, out)))
+	    !ui_act_log(s, a, log, now)))
 		act_view(s, a, key, log, now, out);
 }
 
