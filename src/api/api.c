@@ -287,7 +287,14 @@ on_ring(void *arg)
 static void
 on_find(void *arg)
 {
-	api_find_models(arg);
+	struct api *a = arg;
+
+	api_find_models(a);
+	/* Who has no model is told what is not installed; that is no news of an engine. */
+	if (a->conf->nmodels == 0)
+		hub_refresh(a->hub);
+	else
+		hub_engines(a->hub);
 }
 
 struct api *
@@ -330,6 +337,7 @@ api_free(struct api **ap)
 		free(a->known[i].stopped_by);
 	}
 	free(a->known);
+	strv_free(&a->kind_missing);
 	if (a->found != NULL)
 		conf_found_free(&a->found, a->nfound);
 	free(a->shutdown_who);

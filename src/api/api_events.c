@@ -194,6 +194,12 @@ hub_bus(struct hub *h, const struct bus_event *e)
 }
 
 void
+hub_engines(struct hub *h)
+{
+	hub_mark(h, D_ENGINE);
+}
+
+void
 hub_log(struct hub *h)
 {
 	hub_mark(h, D_LOG);

@@ -22,6 +22,7 @@ struct known {
 	uint64_t used_wall;		/* last inference request ended; 0: never */
 	char *stopped_by;		/* (owned) who stopped it; NULL */
 	uint64_t generation, cpu_ms, cpu_at, cpu_permille;
+	bool missing;			/* its program is not on this machine */
 };
 
 TAILQ_HEAD(call_list, call);
@@ -42,6 +43,7 @@ struct api {
 	size_t nknown;
 	struct conf_found *found;	/* (owned) models on disk */
 	size_t nfound;
+	char **kind_missing;		/* (owned) of each kind the program that is not there, or "" */
 	struct timer find_timer;
 	bool foreground, shutting;
 	char *shutdown_who;		/* (owned) */
@@ -141,6 +143,8 @@ struct hub *hub_new(struct api *a);
 void hub_free(struct hub **hp);
 void hub_bus(struct hub *h, const struct bus_event *e);
 void hub_log(struct hub *h);
+/* Engines may look otherwise than they were told. */
+void hub_engines(struct hub *h);
 int hub_viewers(const struct hub *h);
 uint64_t hub_seq(const struct hub *h);
 /* How a viewer is called; NULL when there is none of that id. *foreground tells whether it started the core. */

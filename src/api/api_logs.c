@@ -281,6 +281,7 @@ api_get_logs_stream(struct api *a, struct api_req *q)
 struct page {
 	struct jsonw w;
 	size_t max;
+	bool colors;
 };
 
 static bool
@@ -296,6 +297,14 @@ put_line(void *arg, const struct ring_line *l)
 	jw_str(&p->w, level);
 	jw_strn(&p->w, l->text, l->len);
 	jw_str(&p->w, l->model);
+	if (p->colors && l->ncolors != 0) {
+		jw_arr(&p->w);
+		for (size_t i = 0; i < l->ncolors; i++) {
+			jw_int(&p->w, (int64_t)l->colors[i].at);
+			jw_int(&p->w, l->colors[i].color == TEXT_COLOR_NONE ? -1 : l->colors[i].color);
+		}
+		jw_arr_end(&p->w);
+	}
 	jw_arr_end(&p->w);
 	return p->w.b->len < p->max;
 }
@@ -308,13 +317,14 @@ api_get_logs_json(struct api *a, struct api_req *q)
 	struct jsonw w = JSONW(&b);
 	char buf[512];
 	const char *model = api_param(q, "model", buf, sizeof(buf));
-	uint64_t from, max, n, next, dropped;
+	uint64_t from, max, n, next, dropped, colors;
 	unsigned mask;
 
 	if (!find_model(a, q, &model) || !log_params(a, q, ALL_SOURCES, &mask, 0, &n))
 		return;
-	if (!api_param_u64(q, "from", 0, &from) || !api_param_u64(q, "max", PIECE, &max)) {
-		api_fail(a, q->req, 400, "from and max are numbers", "bad_request", NULL, false);
+	if (!api_param_u64(q, "from", 0, &from) || !api_param_u64(q, "max", PIECE, &max) ||
+	    !api_param_u64(q, "colors", 0, &colors)) {
+		api_fail(a, q->req, 400, "from, max and colors are numbers", "bad_request", NULL, false);
 		return;
 	}
 	if (n != 0) {
@@ -322,6 +332,7 @@ api_get_logs_json(struct api *a, struct api_req *q)
 
 		from = tail > from ? tail : from;
 	}
+	page.colors = colors != 0;
 	page.max = max > API_PAGE_MAX ? API_PAGE_MAX : (size_t)max;
 	jw_arr(&page.w);
 	next = ring_read(a->o.ring, mask, model, from, put_line, &page, &dropped);

@@ -26,12 +26,33 @@ api_known(struct api *a, const char *id)
 	return &a->known[a->nknown++];
 }
 
+/* Which engines are not installed: a picker says so before somebody waits for one of them. */
+static void
+look_for_programs(struct api *a)
+{
+	const struct conf *c = a->conf;
+
+	for (size_t i = 0; i < c->nmodels; i++) {
+		const struct conf_model *m = c->models[i];
+
+		api_known(a, m->id)->missing = m->argv != NULL && !conf_program_there(m->argv[0], m->env);
+	}
+	strv_free(&a->kind_missing);
+	for (size_t i = 0; i < conf_nkinds; i++) {
+		char *program = conf_kind_program(c, &conf_kinds[i]);
+
+		strv_add(&a->kind_missing, program == NULL || conf_program_there(program, NULL) ? "" : program);
+		free(program);
+	}
+}
+
 void
 api_find_models(struct api *a)
 {
 	if (a->found != NULL)
 		conf_found_free(&a->found, a->nfound);
 	a->found = conf_discover(a->conf->model_directory, true, &a->nfound);
+	look_for_programs(a);
 }
 
 void

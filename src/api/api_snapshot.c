@@ -79,11 +79,18 @@ fill_info(struct api *a, struct view_engine *e, const struct engine_info *i, con
 }
 
 static void
+fill_missing(struct view_engine *e, const struct conf_kind *k, const char *program)
+{
+	e->missing = xstrdup(program);
+	e->install = xstrdup0(k != NULL ? k->install : NULL);
+}
+
+static void
 fill_engine(void *arg, const struct router_row *row)
 {
 	struct fill *f = arg;
 	const struct conf_model *m = row->model;
-	const struct known *k = api_known(f->a, m->id);
+	struct known *k = api_known(f->a, m->id);
 	struct view_engine *e;
 
 	f->v->engines = xreallocarray(f->v->engines, f->v->nengines + 1, sizeof(*e));
@@ -102,6 +109,9 @@ fill_engine(void *arg, const struct router_row *row)
 	e->tps = proxy_model_rate(f->a->o.proxy, m->id);
 	if (row->engine != NULL)
 		fill_info(f->a, e, engine_info(row->engine), m);
+	k->missing = k->missing && e->pid == 0;
+	if (k->missing && m->argv != NULL)
+		fill_missing(e, m->kind, m->argv[0]);
 	if (k->stopped_by != NULL && (e->state == ENGINE_STOPPED || e->state == ENGINE_STOPPING ||
 	    e->state == ENGINE_DRAINING))
 		e->stopped_by = xstrdup(k->stopped_by);
@@ -121,6 +131,28 @@ configured(const struct conf *c, const struct conf_found *f)
 	return false;
 }
 
+/* The program of a kind that is not there; NULL. */
+static const char *
+kind_missing(const struct api *a, const struct conf_kind *k)
+{
+	size_t i = k != NULL ? (size_t)(k - conf_kinds) : conf_nkinds;
+
+	return a->kind_missing != NULL && i < conf_nkinds && a->kind_missing[i][0] != '\0' ? a->kind_missing[i] : NULL;
+}
+
+/* Of somebody without any model: what there could be. */
+static char *
+all_missing(const struct api *a)
+{
+	struct strbuf b = STRBUF_INIT;
+
+	for (size_t i = 0; i < conf_nkinds; i++)
+		if (kind_missing(a, &conf_kinds[i]) != NULL)
+			strbuf_printf(&b, "%s\t%s\n", kind_missing(a, &conf_kinds[i]),
+			    conf_kinds[i].install != NULL ? conf_kinds[i].install : "");
+	return strbuf_take(&b);
+}
+
 static void
 fill_found(struct api *a, struct view *v)
 {
@@ -138,6 +170,8 @@ fill_found(struct api *a, struct view *v)
 		    .kind = xstrdup0(f->kind != NULL ? f->kind->label : NULL),
 		    .kind_short = xstrdup0(f->kind != NULL ? f->kind->short_label : NULL), .progress = -1, .tps = -1,
 		    .memory = f->bytes};
+		if (kind_missing(a, f->kind) != NULL)
+			fill_missing(e, f->kind, kind_missing(a, f->kind));
 	}
 }
 
@@ -294,6 +328,8 @@ api_view_rest(struct api *a, struct view *v)
 	v->mouse = c->mouse;
 	v->bell = c->bell;
 	v->log_colors = c->log_colors;
+	if (c->nmodels == 0 && a->nfound == 0)
+		v->missing = all_missing(a);
 }
 
 void

@@ -85,6 +85,8 @@ int cmd_stop(const struct cmd_opts *o);
 int cmd_restart(const struct cmd_opts *o);
 int cmd_logs(const struct cmd_opts *o);
 int cmd_ps(const struct cmd_opts *o);
+int cmd_pin(const struct cmd_opts *o);
+int cmd_unpin(const struct cmd_opts *o);
 int cmd_cancel(const struct cmd_opts *o);
 int cmd_reload(const struct cmd_opts *o);
 int cmd_shutdown(const struct cmd_opts *o);

@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: ISC
  * mai check: what a start would read, all that is wrong with it, and the plan. */
-#include <sys/stat.h>
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "app/cmd.h"
 #include "base/json.h"
@@ -25,38 +22,6 @@ put_lines(struct jsonw *w, const char *key, const char *text)
 		text += n + (text[n] == '\n');
 	}
 	jw_arr_end(w);
-}
-
-static bool
-is_program(const char *path)
-{
-	struct stat st;
-
-	return stat(path, &st) == 0 && S_ISREG(st.st_mode) && access(path, X_OK) == 0;
-}
-
-/* As it will be looked for when the engine is started; of PATH, which a model may have of its own. */
-static bool
-is_there(const struct conf_model *m)
-{
-	const char *name = m->argv[0], *path = getenv("PATH");
-
-	for (char **e = m->env; e != NULL && *e != NULL; e++)
-		if (strncmp(*e, "PATH=", 5) == 0)
-			path = *e + 5;
-	if (strchr(name, '/') != NULL)
-		return is_program(name);
-	for (path = path == NULL ? "" : path; *path != '\0';) {
-		size_t n = strcspn(path, ":");
-		char *file = n == 0 ? xasprintf("./%s", name) : xasprintf("%.*s/%s", (int)n, path, name);
-		bool there = is_program(file);
-
-		free(file);
-		if (there)
-			return true;
-		path += n + (path[n] == ':');
-	}
-	return false;
 }
 
 /* "a, b, c": the models from the i-th on that run this program. */
@@ -83,7 +48,7 @@ missing(const struct conf *c)
 
 		for (char **s = seen; s != NULL && *s != NULL && !told; s++)
 			told = strcmp(*s, m->argv[0]) == 0;
-		if (told || is_there(m))
+		if (told || conf_program_there(m->argv[0], m->env))
 			continue;
 		strv_add(&seen, m->argv[0]);
 		models = models_of(c, i, m->argv[0]);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC
- * Verbs that change something: swap, start, stop, restart, cancel, reload, shutdown; and version. */
+ * Verbs that change something: swap, start, stop, restart, pin, cancel, reload, shutdown; and version. */
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -92,6 +92,38 @@ cmd_restart(const struct cmd_opts *o)
 	free(body);
 	free(done);
 	return r;
+}
+
+static int
+pin(const struct cmd_opts *o, bool on)
+{
+	struct strbuf body = STRBUF_INIT;
+	struct jsonw w = JSONW(&body);
+	cJSON *j = NULL;
+	int r;
+
+	jw_obj(&w);
+	jw_kstr(&w, "model", o->args[0]);
+	jw_kbool(&w, "pin", on);
+	jw_obj_end(&w);
+	r = cmd_call_json(o, "POST", "/api/pin", strbuf_str(&body), &j);
+	if (r == CMD_OK && !o->json)
+		printf(on ? "%s is pinned\n" : "%s is not pinned\n", json_str(j, "model", o->args[0]));
+	cJSON_Delete(j);
+	strbuf_fini(&body);
+	return r;
+}
+
+int
+cmd_pin(const struct cmd_opts *o)
+{
+	return pin(o, true);
+}
+
+int
+cmd_unpin(const struct cmd_opts *o)
+{
+	return pin(o, false);
 }
 
 int

@@ -48,7 +48,7 @@ state_of(const cJSON *s)
 
 /* The seed's `status` says only whether a process lives. */
 static void
-put_head(struct strbuf *out, const cJSON *s, bool color)
+put_head(struct strbuf *out, const cJSON *s, const cJSON *row, bool color)
 {
 	const char *state = state_of(s);
 	const char *paint = color ? state_color(engine_state_parse(state, ENGINE_NSTATES)) : "";
@@ -65,6 +65,8 @@ put_head(struct strbuf *out, const cJSON *s, bool color)
 		seconds(t, sizeof(t), retry);
 		strbuf_printf(out, "  retry in %s", t);
 	}
+	if (json_bool(row, "pinned", false))
+		strbuf_puts(out, "  pinned");
 	strbuf_putc(out, '\n');
 }
 
@@ -200,6 +202,8 @@ put_others(struct strbuf *out, const cJSON *running, const char *model)
 		strbuf_printf(out, "  %s", json_str(row, "state", "?"));
 		if (json_int(row, "pid", 0) != 0)
 			strbuf_printf(out, "  pid %lld", (long long)json_int(row, "pid", 0));
+		if (json_bool(row, "pinned", false))
+			strbuf_puts(out, "  pinned");
 		if (strcmp(json_str(row, "state", ""), "failed") == 0 && why != NULL) {
 			strbuf_puts(out, "  ");
 			put_clean(out, why);
@@ -215,7 +219,7 @@ cmd_status_text(struct strbuf *out, const cJSON *s, const cJSON *running, bool c
 	const char *reason = json_str(s, "reason", "none");
 	enum engine_reason r = engine_reason_parse(reason, REASON_NONE);
 
-	put_head(out, s, color);
+	put_head(out, s, find_row(running, model), color);
 	if (r != REASON_NONE && strcmp(state_of(s), "ready") != 0)
 		put_field(out, "why", engine_reason_text(r));
 	put_process(out, s, find_row(running, model));

@@ -16,6 +16,8 @@ const struct cmd cmd_table[] = {
 	{"stop", "[MODEL]", "Stop the engine; the supervisor stays", 0, 1, cmd_stop, CMD_OPT_NO_WAIT, WAITS},
 	{"restart", "[MODEL]", "Restart the engine", 0, 1, cmd_restart, CMD_OPT_NO_WAIT | CMD_OPT_FORCE,
 	    WAITS "\n--force kills it instead of waiting for requests in flight."},
+	{"pin", "MODEL", "Keep MODEL: it never gives way to another one", 1, 1, cmd_pin, 0, NULL},
+	{"unpin", "MODEL", "Let it give way again", 1, 1, cmd_unpin, 0, NULL},
 	{"logs", "[MODEL]", "Log lines", 0, 1, cmd_logs, CMD_OPT_LOGS, NULL},
 	{"ps", "", "Requests in flight and waiting", 0, 0, cmd_ps, 0, NULL},
 	{"cancel", "ID", "Cancel a request (ID as ps shows it)", 1, 1, cmd_cancel, 0, NULL},

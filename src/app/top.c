@@ -197,8 +197,6 @@ on_link(void *arg, bool up)
 
 	if (t->spawned > 0 && waitpid(t->spawned, NULL, WNOHANG) != 0)
 		t->spawned = 0;
-	if (up)
-		ui_pending(t->ui, UI_START_CORE, false);
 	if (!up && is_ending(t)) {
 		if (t->l.gone)
 			timer_set(&t->gone, 0);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "app/cmd_priv.h"
@@ -21,6 +22,7 @@ struct act {
 	enum ui_intent_kind kind;
 	uint64_t since, id;
 	char *model;		/* (owned) or NULL */
+	char **loaded;		/* (owned) what was loaded then; NULL: nothing */
 };
 
 static void
@@ -32,6 +34,7 @@ act_free(struct act *a)
 		p = &(*p)->next;
 	*p = a->next;
 	free(a->model);
+	strv_free(&a->loaded);
 	free(a);
 }
 
@@ -53,6 +56,44 @@ act_new(struct top *t, const struct ui_intent *in)
 	return a;
 }
 
+/* Asked for again, to hurry: it took from the first time on. */
+static void
+inherit_since(struct act *a)
+{
+	for (struct act *o = a->next; o != NULL; o = o->next)
+		if (o->kind == a->kind && o->model != NULL && a->model != NULL && strcmp(o->model, a->model) == 0 && o->since < a->since)
+			a->since = o->since;
+}
+
+static bool
+is_loaded(const struct view_engine *e)
+{
+	return e->state == ENGINE_STARTING || e->state == ENGINE_READY || e->state == ENGINE_BACKOFF;
+}
+
+static void
+note_loaded(struct act *a)
+{
+	const struct view *v = &a->t->l.view;
+
+	for (size_t i = 0; i < v->nengines; i++)
+		if (is_loaded(&v->engines[i]))
+			strv_add(&a->loaded, v->engines[i].id);
+}
+
+/* Whether one that was loaded had to go. */
+static bool
+gave_way(const struct act *a)
+{
+	for (char **id = a->loaded; id != NULL && *id != NULL; id++) {
+		const struct view_engine *e = view_engine_find(&a->t->l.view, *id);
+
+		if (e == NULL || !is_loaded(e))
+			return true;
+	}
+	return false;
+}
+
 static void
 on_outcome(void *arg, enum client_result r, int status, const char *answer, size_t n)
 {
@@ -63,8 +104,8 @@ on_outcome(void *arg, enum client_result r, int status, const char *answer, size
 	bool ok;
 
 	if (t->ui != NULL && !t->leaving) {
-		ok = top_act_outcome(a->kind, r, status, answer, n, now - a->since, &text);
-		ui_pending(t->ui, a->kind, a->kind == UI_QUIT_STOP && ok);
+		ok = top_act_outcome(a->kind, gave_way(a), r, status, answer, n, now - a->since, &text);
+		ui_pending(t->ui, a->kind, a->model, a->id, a->kind == UI_QUIT_STOP && ok);
 		if (!(t->stopping && r != CLIENT_OK))
 			ui_message(t->ui, ok ? UI_MSG_INFO : UI_MSG_ERROR, strbuf_str(&text), now);
 		if (a->kind == UI_QUIT_STOP && !ok && r == CLIENT_OK)
@@ -79,10 +120,14 @@ static void
 call(struct top *t, const struct ui_intent *in)
 {
 	struct strbuf path = STRBUF_INIT, body = STRBUF_INIT;
+	struct act *a;
 
 	if (t->l.client != NULL && top_act_call(in, &path, &body)) {
-		ui_pending(t->ui, in->kind, true);
-		top_link_post(&t->l, strbuf_str(&path), body.len > 0 ? strbuf_str(&body) : NULL, on_outcome, act_new(t, in));
+		ui_pending(t->ui, in->kind, in->model, in->id, true);
+		a = act_new(t, in);
+		note_loaded(a);
+		inherit_since(a);
+		top_link_post(&t->l, strbuf_str(&path), body.len > 0 ? strbuf_str(&body) : NULL, on_outcome, a);
 	}
 	strbuf_fini(&path);
 	strbuf_fini(&body);
@@ -153,22 +198,37 @@ write_all(int fd, const char *p, size_t n)
 }
 
 static void
+close_quietly(int fd)
+{
+	int why = errno;
+
+	close(fd);
+	errno = why;
+}
+
+static void
 save_now(struct top *t)
 {
 	struct strbuf log = STRBUF_INIT;
 	uint64_t now = clock_ms();
 	char text[400], path[256];
 	size_t lines;
-	int fd;
+	int fd, rc;
 
 	snprintf(path, sizeof(path), "%s", t->save);
-	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | (t->save_force ? O_TRUNC : O_EXCL), 0600);
+	/* Nothing that could wait for somebody, as a pipe does. */
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NONBLOCK | (t->save_force ? O_TRUNC : O_EXCL), 0600);
 	if (fd < 0 && errno == EEXIST && !t->save_force) {
 		ui_ask_replace(t->ui, path, now);
 		return;
 	}
 	lines = ui_log_text(t->ui, t->l.log, &log);
-	if (fd < 0 || write_all(fd, strbuf_str(&log), log.len) != 0 || close(fd) != 0) {
+	rc = fd < 0 ? -1 : write_all(fd, strbuf_str(&log), log.len);
+	if (fd >= 0 && rc == 0)
+		rc = close(fd);
+	else if (fd >= 0)
+		close_quietly(fd);
+	if (rc != 0) {
 		snprintf(text, sizeof(text), "cannot save to %s: %s", path, strerror(errno));
 		ui_message(t->ui, UI_MSG_ERROR, text, now);
 	} else {
@@ -210,6 +270,8 @@ start_core(struct top *t)
 
 	if (t->o->url != NULL) {
 		ui_message(t->ui, UI_MSG_WARN, "a remote supervisor cannot be started from here", clock_ms());
+	} else if (t->spawned > 0 && waitpid(t->spawned, NULL, WNOHANG) == 0) {
+		ui_message(t->ui, UI_MSG_INFO, "start the supervisor: already under way", clock_ms());
 	} else if (top_start_core(t->o, &t->spawned, &e) != 0) {
 		snprintf(text, sizeof(text), "cannot start a supervisor: %s", e.msg);
 		ui_message(t->ui, UI_MSG_ERROR, text, clock_ms());
@@ -222,7 +284,7 @@ start_core(struct top *t)
 static bool
 is_idle_there(const struct top *t, enum ui_intent_kind kind)
 {
-	return t->l.replay != NULL && kind != UI_NONE && kind != UI_LOG_SOURCE && kind != UI_DETACH && kind != UI_INFO &&
+	return t->l.replay != NULL && kind != UI_NONE && kind != UI_DETACH && kind != UI_INFO &&
 	    kind != UI_DETAILS && kind != UI_SAVE;
 }
 
@@ -231,12 +293,11 @@ top_obey(struct top *t, const struct ui_intent *in)
 {
 	if (is_idle_there(t, in->kind)) {
 		ui_message(t->ui, UI_MSG_WARN, "this is a recording: there is nothing to act on", clock_ms());
-		ui_pending(t->ui, UI_QUIT_STOP, false);
+		ui_pending(t->ui, UI_QUIT_STOP, NULL, 0, false);
 		return;
 	}
 	switch (in->kind) {
 	case UI_NONE:
-	case UI_LOG_SOURCE:	/* all sources are fetched anyway */
 		break;
 	case UI_DETACH:
 		top_leave(t, "detach", t->foreground && t->l.up && !t->stopping ?

@@ -130,8 +130,8 @@ top_link_fetch(struct top_link *l)
 	}
 	if (l->log_next == 0)
 		l->log_next = 1;
-	snprintf(path, sizeof(path), "/api/logs?source=%s&from=%llu&max=%d", l->skip_to != 0 ? "mai,access" : "all",
-	    (unsigned long long)l->log_next, FETCH_BYTES);
+	snprintf(path, sizeof(path), "/api/logs?source=%s&from=%llu&max=%d%s", l->skip_to != 0 ? "mai,access" : "all",
+	    (unsigned long long)l->log_next, FETCH_BYTES, l->view.log_colors ? "&colors=1" : "");
 	l->fetching = true;
 	client_async(l->client, "GET", path, NULL, l->view.viewer_id, on_lines, l);
 }
@@ -156,8 +156,9 @@ top_link_older(struct top_link *l)
 	}
 	if (l->older_lines == 0)
 		l->older_lines = OLDER_LINES;
-	snprintf(path, sizeof(path), "/api/logs?source=all&from=%llu&max=%d",
-	    (unsigned long long)(first > l->older_lines ? first - l->older_lines : 1), FETCH_BYTES);
+	snprintf(path, sizeof(path), "/api/logs?source=all&from=%llu&max=%d%s",
+	    (unsigned long long)(first > l->older_lines ? first - l->older_lines : 1), FETCH_BYTES,
+	    l->view.log_colors ? "&colors=1" : "");
 	l->fetching_older = true;
 	client_async(l->client, "GET", path, NULL, l->view.viewer_id, on_older, l);
 }

@@ -36,8 +36,11 @@ top_link_event(struct top_link *l, const char *event, const char *data, size_t n
 static void
 on_event(void *arg, const char *event, const char *id, const char *data, size_t n)
 {
-	(void)id;
-	top_link_event(arg, event, data, n);
+	struct top_link *l = arg;
+
+	top_link_event(l, event, data, n);
+	if (id != NULL && *id != '\0')
+		l->view.seq = strtoull(id, NULL, 10);
 }
 
 void

@@ -79,6 +79,7 @@ void top_link_down(struct top_link *l, bool gone, const char *text, int tries, u
 
 /* NULL with why. */
 struct top_record *top_record_open(const char *path, const char *where, bool foreground, struct err *e);
+/* Says on stderr when something could not be written. */
 void top_record_close(struct top_record **rp);
 void top_record_event(struct top_record *r, const char *event, const char *data, size_t n);
 void top_record_lines(struct top_record *r, const char *answer, size_t n, uint64_t until, bool older);

@@ -17,15 +17,19 @@
 
 struct top_record {
 	FILE *f;
+	char *path;	/* (owned) */
 	uint64_t began;
+	int error;	/* the first that writing met; nothing is written behind it */
 };
 
 static void
 put(struct top_record *r, const struct strbuf *b)
 {
-	fwrite(b->p, 1, b->len, r->f);
-	fputc('\n', r->f);
-	fflush(r->f);
+	if (r->error != 0)
+		return;
+	errno = 0;
+	if (fwrite(b->p, 1, b->len, r->f) != b->len || fputc('\n', r->f) == EOF || fflush(r->f) != 0)
+		r->error = errno != 0 ? errno : EIO;
 }
 
 struct top_record *
@@ -45,6 +49,7 @@ top_record_open(const char *path, const char *where, bool foreground, struct err
 	}
 	r = xcalloc(1, sizeof(*r));
 	r->f = f;
+	r->path = xstrdup(path);
 	r->began = clock_ms();
 	jw_obj(&w);
 	jw_kint(&w, "recording", FORMAT);
@@ -63,7 +68,10 @@ top_record_close(struct top_record **rp)
 {
 	if (*rp == NULL)
 		return;
+	if ((*rp)->error != 0)
+		fprintf(stderr, "mai: the recording %s is not complete: %s\n", (*rp)->path, strerror((*rp)->error));
 	fclose((*rp)->f);
+	free((*rp)->path);
 	free(*rp);
 	*rp = NULL;
 }

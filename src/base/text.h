@@ -26,6 +26,21 @@ int text_hex(char c);
  * dropped (a progress bar overwrites itself). s is one line without its newline. */
 void text_clean(struct strbuf *out, const char *s, size_t n, size_t max);
 
+/* Whether a character hides or turns what stands around it: bidi controls, zero-width ones, tags. */
+bool text_is_format(uint32_t cp);
+
+/* The colours that such a line had: from byte `at` of the clean text on. 0 to 7 are black, red, green, yellow, blue, magenta,
+ * cyan and white, 8 to 15 their bright forms. */
+#define TEXT_COLOR_NONE 16
+#define TEXT_COLORS_MAX 16	/* of a line; later changes are left out, and the rest has none */
+struct text_color {
+	uint32_t at;
+	uint8_t color;
+};
+/* text_clean that also notes the colours: SGR 30-37 and 90-97, and what ends them. Returns how many, in rising order of
+ * at. */
+size_t text_clean_colors(struct strbuf *out, const char *s, size_t n, size_t max, struct text_color colors[TEXT_COLORS_MAX]);
+
 /* Columns of a valid UTF-8 string (wide characters two, combining none). */
 int text_width(const char *s);
 /* Columns of one code point: 0, 1 or 2; -1 for a control. Independent of the locale. */

@@ -14,16 +14,67 @@ struct cleaner {
 	int column;
 	int marks;	/* on the present character */
 	bool cluster;	/* a character precedes, so that a joiner makes sense */
+	struct text_color *colors;	/* NULL: not wanted */
+	size_t ncolors;
 };
+
+/* From here on. A colour that nothing was written in is none. */
+static void
+note_color(struct cleaner *c, uint8_t color)
+{
+	uint32_t at = (uint32_t)(c->out->len - c->start);
+
+	if (c->ncolors > 0 && c->colors[c->ncolors - 1].at == at)
+		c->ncolors--;
+	if (color == (c->ncolors > 0 ? c->colors[c->ncolors - 1].color : TEXT_COLOR_NONE) || c->ncolors == TEXT_COLORS_MAX)
+		return;
+	if (c->ncolors == TEXT_COLORS_MAX - 1)
+		color = TEXT_COLOR_NONE;
+	c->colors[c->ncolors++] = (struct text_color){at, color};
+}
+
+/* The parameters of an SGR: the last that speaks of the foreground. Colours of larger palettes are none of ours. */
+static void
+take_sgr(struct cleaner *c, const char *p, const char *end)
+{
+	int color = -1;
+
+	if (p < end && *p >= '<' && *p <= '?')
+		return;		/* of a terminal's own */
+	do {
+		int n = 0, digits = 0;
+
+		for (; p < end && *p >= '0' && *p <= '9'; p++)
+			n = ++digits < 4 ? n * 10 + (*p - '0') : 999;
+		if (p < end && *p != ';')
+			n = 999;
+		if (n == 0 || n == 39)
+			color = TEXT_COLOR_NONE;
+		else if (n >= 30 && n <= 37)
+			color = n - 30;
+		else if (n >= 90 && n <= 97)
+			color = n - 90 + 8;
+		else if (n == 38)
+			color = TEXT_COLOR_NONE;
+		/* What follows 38 and 48 are no parameters of their own. */
+		if (n == 38 || n == 48)
+			break;
+		p = memchr(p, ';', (size_t)(end - p));
+	} while (p != NULL && ++p <= end);
+	if (color >= 0)
+		note_color(c, (uint8_t)color);
+}
 
 /* After what removes a CSI's parameters and final byte; i is behind the introducer. */
 static size_t
-skip_csi(const char *s, size_t n, size_t i)
+skip_csi(struct cleaner *c, const char *s, size_t n, size_t i)
 {
-	size_t end = n - i > SEQUENCE_MAX ? i + SEQUENCE_MAX : n;
+	size_t end = n - i > SEQUENCE_MAX ? i + SEQUENCE_MAX : n, from = i;
 
 	while (i < end && (unsigned char)s[i] >= 0x20 && (unsigned char)s[i] <= 0x3f)
 		i++;
+	if (i < end && s[i] == 'm' && c->colors != NULL)
+		take_sgr(c, s + from, s + i);
 	if (i < end && (unsigned char)s[i] >= 0x40 && (unsigned char)s[i] <= 0x7e)
 		i++;
 	return i;
@@ -54,7 +105,7 @@ skip_string(const char *s, size_t n, size_t i, bool *closed)
 
 /* An escape sequence that begins at s[i] == ESC; returns where it ends, or i when it is no sequence. */
 static size_t
-skip_escape(const char *s, size_t n, size_t i)
+skip_escape(struct cleaner *c, const char *s, size_t n, size_t i)
 {
 	size_t k = i + 1;
 	bool closed;
@@ -63,7 +114,7 @@ skip_escape(const char *s, size_t n, size_t i)
 		return i;
 	switch (s[k]) {
 	case '[':
-		return skip_csi(s, n, k + 1);
+		return skip_csi(c, s, n, k + 1);
 	case ']':
 	case 'P':
 	case '_':
@@ -80,16 +131,16 @@ skip_escape(const char *s, size_t n, size_t i)
 	return i;
 }
 
-/* The 8-bit forms: c is the C1 code, i is behind it. Returns where it ends, or 0 when it is not to be removed. */
+/* The 8-bit forms: code is the C1 code, i is behind it. Returns where it ends, or 0 when it is not to be removed. */
 static size_t
-skip_c1(const char *s, size_t n, size_t i, unsigned c)
+skip_c1(struct cleaner *c, const char *s, size_t n, size_t i, unsigned code)
 {
 	bool closed = true;
 	size_t end = 0;
 
-	if (c == 0x9b)
-		end = skip_csi(s, n, i);
-	else if (c == 0x90 || c == 0x98 || (c >= 0x9d && c <= 0x9f))
+	if (code == 0x9b)
+		end = skip_csi(c, s, n, i);
+	else if (code == 0x90 || code == 0x98 || (code >= 0x9d && code <= 0x9f))
 		end = skip_string(s, n, i, &closed);
 	return closed ? end : 0;
 }
@@ -121,8 +172,8 @@ put_control(struct cleaner *c, unsigned char b)
 	c->cluster = false;
 }
 
-static bool
-is_format_control(uint32_t cp)
+bool
+text_is_format(uint32_t cp)
 {
 	return (cp >= 0x200b && cp <= 0x200f) || (cp >= 0x2028 && cp <= 0x202e) || (cp >= 0x2060 && cp <= 0x2064) ||
 	    (cp >= 0x2066 && cp <= 0x206f) || cp == 0xfeff || cp == 0x061c || cp == 0x00ad || cp == 0x180e ||
@@ -139,7 +190,7 @@ put_char(struct cleaner *c, const char *s, size_t len, uint32_t cp)
 		put(c, s, len, 0);
 		return;
 	}
-	if (is_format_control(cp)) {
+	if (text_is_format(cp)) {
 		put_code(c, cp, 4);
 		return;
 	}
@@ -181,7 +232,7 @@ clean_special(struct cleaner *c, const char *s, size_t n, size_t i)
 		c->cluster = false;
 		return i + 1;
 	}
-	if (b == 0x1b && (end = skip_escape(s, n, i)) != i)
+	if (b == 0x1b && (end = skip_escape(c, s, n, i)) != i)
 		return end;
 	if (b < 0x20 || b == 0x7f) {
 		put_control(c, b);
@@ -193,7 +244,7 @@ clean_special(struct cleaner *c, const char *s, size_t n, size_t i)
 
 		if (len == 0)
 			len = 1;
-		if (code < 0xa0 && (end = skip_c1(s, n, i + len, code)) != 0)
+		if (code < 0xa0 && (end = skip_c1(c, s, n, i + len, code)) != 0)
 			return end;
 		put_code(c, code, 2);
 		return i + len;
@@ -202,10 +253,10 @@ clean_special(struct cleaner *c, const char *s, size_t n, size_t i)
 	return i + len;
 }
 
-void
-text_clean(struct strbuf *out, const char *s, size_t n, size_t max)
+static size_t
+clean(struct strbuf *out, const char *s, size_t n, size_t max, struct text_color *colors)
 {
-	struct cleaner c = {.out = out, .start = out->len};
+	struct cleaner c = {.out = out, .start = out->len, .colors = colors};
 	size_t i = memchr(s, '\r', n) != NULL ? after_cr(s, &n) : 0;
 
 	while (i < n) {
@@ -232,4 +283,20 @@ text_clean(struct strbuf *out, const char *s, size_t n, size_t max)
 		out->len = cut;
 		strbuf_puts(out, "...");
 	}
+	/* None behind the end; the last one may have coloured nothing. */
+	while (c.ncolors > 0 && c.colors[c.ncolors - 1].at >= out->len - c.start)
+		c.ncolors--;
+	return c.ncolors;
+}
+
+void
+text_clean(struct strbuf *out, const char *s, size_t n, size_t max)
+{
+	clean(out, s, n, max, NULL);
+}
+
+size_t
+text_clean_colors(struct strbuf *out, const char *s, size_t n, size_t max, struct text_color colors[TEXT_COLORS_MAX])
+{
+	return clean(out, s, n, max, colors);
 }

@@ -149,6 +149,13 @@ char **conf_argv(char *const *words, int port, long pid, const char *model_id);
 /* POSIX-like words of a command line: quotes, backslash, newlines as blanks, # lines dropped. NULL with why. */
 char **conf_split(const char *cmd, struct err *e);
 
+/* Whether a program can be found where an engine with this environment (KEY=VALUE, on top of ours; may be NULL) would be
+ * started. Looks at files. */
+bool conf_program_there(const char *name, char *const *env);
+/* The program that models of this kind are run with where they name no command; NULL: there is none. Owned by the
+ * caller. */
+char *conf_kind_program(const struct conf *c, const struct conf_kind *k);
+
 /* The plan `mai check` prints, in lines of 80 columns where words allow it: listeners, models, their commands, warnings. */
 void conf_describe(const struct conf *c, struct strbuf *out);
 /* Remarks in its form, a label before each; list may be NULL. */

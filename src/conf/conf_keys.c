@@ -12,8 +12,6 @@
 #define S(m) KEY_IN_TEXTS, offsetof(struct texts, m)
 #define CONF_KEY(where, ...) CONF_KEY_(where, __VA_ARGS__)
 #define CONF_KEY_(where, key, type, ...) {KEY_##where, key, KEY_##type, __VA_ARGS__, KEY_##type == KEY_LATER},
-#define CONF_KEY_YET(where, ...) CONF_KEY_YET_(where, __VA_ARGS__)
-#define CONF_KEY_YET_(where, key, type, ...) {KEY_##where, key, KEY_##type, __VA_ARGS__, true},
 
 const struct keydef conf_keys[] = {
 #include "conf/conf_keys.def"

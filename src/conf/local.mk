@@ -14,6 +14,7 @@ libconf_a_SOURCES = \
 	src/conf/conf_model.c \
 	src/conf/conf_node.c \
 	src/conf/conf_path.c \
+	src/conf/conf_program.c \
 	src/conf/conf_resolve.c \
 	src/conf/conf_split.c \
 	src/conf/conf_value.c src/conf/conf_value_list.c \

@@ -107,11 +107,16 @@ take_line(struct engine *e, const char *p, size_t n, bool cut)
 {
 	struct engine_log *l = &e->log;
 	struct strbuf *c = &e->env->clean;
+	struct text_color colors[TEXT_COLORS_MAX];
+	size_t ncolors = 0;
 	char level;
 
 	strbuf_clear(c);
 	/* With the mark of the cut it must fit into the ring. */
-	text_clean(c, p, n, LINE_MAX_BYTES - 3);
+	if (e->conf->log_colors)
+		ncolors = text_clean_colors(c, p, n, LINE_MAX_BYTES - 3, colors);
+	else
+		text_clean(c, p, n, LINE_MAX_BYTES - 3);
 	if (cut && (c->len < 3 || strcmp(c->p + c->len - 3, "...") != 0))
 		strbuf_puts(c, "...");
 	/* Our own probes' lines are neither news nor life. */
@@ -119,7 +124,7 @@ take_line(struct engine *e, const char *p, size_t n, bool cut)
 		return;
 	engine_life_sign(e);
 	level = policy_level(strbuf_str(c), c->len);
-	ring_put(e->env->ring, RING_CHILD, e->id, level, strbuf_str(c), c->len);
+	ring_put_colors(e->env->ring, e->id, level, strbuf_str(c), c->len, colors, ncolors);
 	if (c->len == 0)
 		return;
 	engine_lines_add(&l->tail, c->p, c->len, TAIL_BYTES);
@@ -213,6 +218,18 @@ feed(struct engine_out *o, const char *p, size_t n)
 		timer_set(&l->live, LIVE_MS);
 }
 
+/* Of a line that seemed to have no end: in a flood its head is enough. */
+static void
+take_head(struct engine_out *o)
+{
+	const char *p = strbuf_str(&o->line);
+	size_t n = FLOOD_KEEP;
+
+	while (n > 0 && ((unsigned char)p[n] & 0xc0) == 0x80)
+		n--;
+	take_line(o->e, p, n, true);
+}
+
 /* Over budget: counts the lines, and looks at the last few only. */
 static void
 feed_flood(struct engine_out *o, const char *p, size_t n)
@@ -225,8 +242,10 @@ feed_flood(struct engine_out *o, const char *p, size_t n)
 		add_partial(o, p, n);	/* one long line: bounded by itself */
 		return;
 	}
-	if (o->line.len > 0 || o->cut)
-		o->e->log.dropped++;
+	if (o->cut) {
+		take_head(o);
+		p = (const char *)memchr(p, '\n', n) + 1;
+	}
 	strbuf_clear(&o->line);
 	o->cut = false;
 	for (const char *q = p; q <= nl; q++) {

@@ -240,42 +240,83 @@ tell(const struct ring *r)
 			r->listener[i].fn(r->listener[i].arg);
 }
 
-uint64_t
-ring_put(struct ring *r, int source, const char *model, char level, const char *text, size_t len)
+/* A line to be put: behind the text stand the model, for lanes of several, or how many colours there are, and these. */
+struct putting {
+	char level;
+	const char *text, *model;
+	size_t len;
+	const struct text_color *colors;
+	size_t ncolors;
+};
+
+static size_t
+tail_bytes(const struct lane *l, const struct putting *p)
 {
-	struct lane *l;
-	struct chunk *c;
+	if (l->source != RING_CHILD)
+		return cut(p->model, strlen(p->model), MODEL_MAX) + 1;
+	return p->ncolors != 0 ? 1 + p->ncolors * sizeof(uint32_t) : 0;
+}
+
+static void
+put_tail(const struct lane *l, const struct putting *p, char *to, size_t n)
+{
+	if (l->source != RING_CHILD) {
+		memcpy(to, p->model, n - 1);
+		to[n - 1] = '\0';
+		return;
+	}
+	*to++ = (char)p->ncolors;
+	for (size_t i = 0; i < p->ncolors; i++, to += sizeof(uint32_t)) {
+		uint32_t word = p->colors[i].at << 8 | p->colors[i].color;
+
+		memcpy(to, &word, sizeof(word));
+	}
+}
+
+static uint64_t
+put(struct ring *r, struct lane *l, const struct putting *p)
+{
+	size_t tail = tail_bytes(l, p), need = p->len + 1 + tail + sizeof(struct entry);
+	struct chunk *c = l->nq != 0 ? l->q[l->nq - 1] : NULL;
 	struct entry *e;
 	char *to;
-	size_t nmodel = 0, need;
 
-	if (model == NULL)
-		model = "";
-	l = source == RING_CHILD ? child_lane(r, model) : source == RING_MAI ? &r->mai : &r->access;
-	len = cut(text, len, LINE_MAX_BYTES);
-	if (source != RING_CHILD)
-		nmodel = cut(model, strlen(model), MODEL_MAX) + 1;
-	need = len + 1 + nmodel + sizeof(*e);
-	c = l->nq != 0 ? l->q[l->nq - 1] : NULL;
 	if (c == NULL || c->used + (c->n * sizeof(*e)) + need > c->size)
 		c = lane_grow(r, l, need);
 	to = chunk_text(c) + c->used;
-	if (len != 0)
-		memcpy(to, text, len);
-	to[len] = '\0';
-	if (nmodel != 0) {
-		memcpy(to + len + 1, model, nmodel - 1);
-		to[len + nmodel] = '\0';
-	}
+	if (p->len != 0)
+		memcpy(to, p->text, p->len);
+	to[p->len] = '\0';
+	if (tail != 0)
+		put_tail(l, p, to + p->len + 1, tail);
 	e = chunk_entry(c, c->n);
 	e->seq = r->next++;
 	e->wall_ms = clock_wall_ms();
 	e->off = (uint32_t)c->used;
-	e->len_level = (uint32_t)(len << 8) | (unsigned char)level;
-	c->used += len + 1 + nmodel;
+	e->len_level = (uint32_t)(p->len << 8) | (p->ncolors != 0 ? LEVEL_COLORS : 0u) | ((unsigned char)p->level & 0x7f);
+	c->used += p->len + 1 + tail;
 	c->n++;
 	tell(r);
 	return e->seq;
+}
+
+uint64_t
+ring_put(struct ring *r, int source, const char *model, char level, const char *text, size_t len)
+{
+	struct putting p = {.level = level, .text = text, .model = model != NULL ? model : "",
+	    .len = cut(text, len, LINE_MAX_BYTES)};
+
+	return put(r, source == RING_CHILD ? child_lane(r, p.model) : source == RING_MAI ? &r->mai : &r->access, &p);
+}
+
+uint64_t
+ring_put_colors(struct ring *r, const char *model, char level, const char *text, size_t len,
+    const struct text_color *colors, size_t ncolors)
+{
+	struct putting p = {.level = level, .text = text, .model = model, .len = cut(text, len, LINE_MAX_BYTES),
+	    .colors = colors, .ncolors = ncolors < TEXT_COLORS_MAX ? ncolors : TEXT_COLORS_MAX};
+
+	return put(r, child_lane(r, model), &p);
 }
 
 void

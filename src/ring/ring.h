@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/text.h"
+
 #define RING_CHILD 0
 #define RING_MAI 1
 #define RING_ACCESS 2
@@ -22,6 +24,8 @@ struct ring_line {
 	const char *model;	/* borrowed; "" for lines of no model */
 	const char *text;
 	size_t len;
+	size_t ncolors;
+	struct text_color colors[TEXT_COLORS_MAX];
 };
 
 struct ring;
@@ -33,6 +37,10 @@ void ring_free(struct ring **rp);
 
 /* Appends one line of clean text (base/text.h) and returns its sequence number. model may be NULL but for RING_CHILD. */
 uint64_t ring_put(struct ring *r, int source, const char *model, char level, const char *text, size_t len);
+
+/* The same for a line of a model's output that had colours (text_clean_colors); they are kept beside it. */
+uint64_t ring_put_colors(struct ring *r, const char *model, char level, const char *text, size_t len,
+    const struct text_color *colors, size_t ncolors);
 
 /* The text of a model's output that has no newline yet (a progress bar); NULL or "" clears it. Not numbered. */
 void ring_set_live(struct ring *r, const char *model, const char *text);

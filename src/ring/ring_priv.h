@@ -9,12 +9,13 @@
 
 #define HISTORY 32
 #define LISTENERS 2
+#define LEVEL_COLORS 0x80	/* in the level of an entry: its colours follow the text */
 
 struct entry {
 	uint64_t seq;
 	uint64_t wall_ms;
 	uint32_t off;
-	uint32_t len_level;	/* length << 8 | level */
+	uint32_t len_level;	/* length << 8 | LEVEL_COLORS | level */
 };
 
 struct chunk {

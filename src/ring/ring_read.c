@@ -25,6 +25,22 @@ cursor_model(const struct cursor *c, const struct entry *e)
 	return chunk_text(c->l->q[c->chunk]) + e->off + entry_len(e) + 1;
 }
 
+static void
+get_colors(const struct entry *e, struct ring_line *line)
+{
+	const char *p = line->text + entry_len(e) + 1;
+
+	if ((e->len_level & LEVEL_COLORS) == 0)
+		return;
+	line->ncolors = (unsigned char)*p++;
+	for (size_t i = 0; i < line->ncolors; i++, p += sizeof(uint32_t)) {
+		uint32_t word;
+
+		memcpy(&word, p, sizeof(word));
+		line->colors[i] = (struct text_color){word >> 8, (uint8_t)(word & 0xff)};
+	}
+}
+
 static bool
 cursor_wanted(const struct cursor *c, const struct entry *e, const char *model)
 {
@@ -152,8 +168,9 @@ ring_read(const struct ring *r, unsigned mask, const char *model, uint64_t from,
 		if (e == NULL)
 			break;
 		line = (struct ring_line){.seq = e->seq, .wall_ms = e->wall_ms, .source = min->l->source,
-		    .level = (char)(e->len_level & 0xff), .model = cursor_model(min, e),
+		    .level = (char)(e->len_level & 0x7f), .model = cursor_model(min, e),
 		    .text = chunk_text(min->l->q[min->chunk]) + e->off, .len = entry_len(e)};
+		get_colors(e, &line);
 		if (cursor_wanted(min, e, model) && !fn(arg, &line)) {
 			next = line.seq + 1;
 			break;

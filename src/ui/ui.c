@@ -162,11 +162,9 @@ ui_message(struct ui *u, enum ui_message level, const char *text, uint64_t now)
 }
 
 void
-ui_pending(struct ui *u, enum ui_intent_kind kind, bool on)
+ui_pending(struct ui *u, enum ui_intent_kind kind, const char *model, uint64_t id, bool on)
 {
-	u->s.pending[kind].on = on;
-	u->s.pending[kind].since = clock_ms();
-	u->s.pending[kind].seq = u->s.view_seq;
+	ui_pend(&u->s, kind, model, id, on, clock_ms());
 	if (!on && kind == UI_QUIT_STOP)
 		u->s.quitting = false;
 }

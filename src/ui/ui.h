@@ -28,11 +28,12 @@ enum ui_intent_kind {
 	UI_STOP,
 	UI_RESTART,
 	UI_FORCE_RESTART,
+	UI_PIN,		/* model: it never gives way to another one */
+	UI_UNPIN,	/* model */
 	UI_CANCEL,	/* id */
 	UI_DETACH,	/* leave; the core goes on */
 	UI_QUIT_STOP,	/* stop the core and leave */
 	UI_RETRY_LINK,
-	UI_LOG_SOURCE,	/* the log pane wants other sources: mask */
 	UI_START_CORE,	/* link down: start a supervisor */
 	UI_KILL,	/* quitting takes long and the person insists */
 	UI_INFO,	/* model: how it is run; ui_show_info answers */
@@ -44,7 +45,6 @@ struct ui_intent {
 	enum ui_intent_kind kind;
 	const char *model, *path;
 	uint64_t id;
-	unsigned mask;
 	bool force;
 };
 
@@ -88,8 +88,8 @@ void ui_suspend(struct ui *u);
 enum ui_message { UI_MSG_INFO, UI_MSG_WARN, UI_MSG_ERROR };
 /* One line on the message row: info 4 s, warnings 8 s, errors until a key. */
 void ui_message(struct ui *u, enum ui_message level, const char *text, uint64_t now);
-/* An action was sent / answered: the same key again says "pending" meanwhile. */
-void ui_pending(struct ui *u, enum ui_intent_kind kind, bool on);
+/* An action was sent / answered: the same for the same model or request again says so meanwhile. model: NULL or borrowed. */
+void ui_pending(struct ui *u, enum ui_intent_kind kind, const char *model, uint64_t id, bool on);
 /* No action leaves it while on (the core speaks another protocol). */
 void ui_set_read_only(struct ui *u, bool on);
 /* Answers to intents: lines "label\ttext" or plain ones, copied. They show when the person still waits for them. */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/text.h"
 #include "ui/ui_act.h"
 #include "ui/ui_prompt.h"
 
@@ -32,7 +33,7 @@ copy_line(struct ui_state *s, const struct view_log *log, uint64_t now)
 	if (l == NULL)
 		ui_say(s, UI_MSG_INFO, now, "nothing to copy");
 	else
-		strbuf_add(&s->copy, l->text, l->len < COPY_MAX ? l->len : COPY_MAX);
+		text_clean(&s->copy, l->text, l->len, COPY_MAX - 3);
 }
 
 static void
@@ -47,7 +48,7 @@ copy_screen(struct ui_state *s, const struct view_log *log, uint64_t now)
 			break;
 		if (!ui_log_shows(&s->log, log, l))
 			continue;
-		strbuf_add(&s->copy, l->text, l->len);
+		text_clean(&s->copy, l->text, l->len, COPY_MAX);
 		strbuf_putc(&s->copy, '\n');
 	}
 	s->copy.max = 0;
@@ -82,24 +83,22 @@ put_away(struct ui_state *s, const struct view_log *log, uint64_t now)
 }
 
 static void
-source(struct ui_state *s, enum ui_action a, struct ui_intent *out)
+source(struct ui_state *s, enum ui_action a)
 {
 	static const unsigned masks[] = {UI_LOG_ALL, 1u << SOURCE_CHILD, 1u << SOURCE_MAI, 1u << SOURCE_ACCESS};
 
 	ui_log_set_mask(&s->log, masks[a - ACT_SRC_ALL]);
-	*out = (struct ui_intent){.kind = UI_LOG_SOURCE, .mask = s->log.mask};
 }
 
 bool
-ui_act_log(struct ui_state *s, enum ui_action a, struct view_log *log, uint64_t now, struct ui_intent *out)
+ui_act_log(struct ui_state *s, enum ui_action a, struct view_log *log, uint64_t now)
 {
 	switch (a) {
 	case ACT_FOLLOW:
 		follow(&s->log, log);
 		return true;
 	case ACT_WRAP:
-		s->log.wrap = !s->log.wrap;
-		s->log.hscroll = 0;
+		ui_log_set_wrap(&s->log, !s->log.wrap);
 		return true;
 	case ACT_STAMPS:
 		stamps(s, now);
@@ -108,7 +107,7 @@ ui_act_log(struct ui_state *s, enum ui_action a, struct view_log *log, uint64_t 
 	case ACT_SRC_CHILD:
 	case ACT_SRC_MAI:
 	case ACT_SRC_ACCESS:
-		source(s, a, out);
+		source(s, a);
 		return true;
 	case ACT_SEARCH:
 		ui_prompt_open(s, PROMPT_SEARCH);

@@ -10,12 +10,49 @@ const char *
 ui_intent_word(enum ui_intent_kind kind)
 {
 	static const char *const words[UI_NINTENTS] = {[UI_NONE] = "", [UI_SWAP] = "swap", [UI_START] = "start",
-		[UI_STOP] = "stop", [UI_RESTART] = "restart", [UI_FORCE_RESTART] = "force restart", [UI_CANCEL] = "cancel",
-		[UI_DETACH] = "detach", [UI_QUIT_STOP] = "shutdown", [UI_RETRY_LINK] = "retry", [UI_LOG_SOURCE] = "log",
+		[UI_PIN] = "pin", [UI_UNPIN] = "unpin", [UI_STOP] = "stop", [UI_RESTART] = "restart", [UI_FORCE_RESTART] = "force restart", [UI_CANCEL] = "cancel",
+		[UI_DETACH] = "detach", [UI_QUIT_STOP] = "shutdown", [UI_RETRY_LINK] = "retry",
 		[UI_START_CORE] = "start the supervisor", [UI_KILL] = "kill", [UI_INFO] = "info", [UI_DETAILS] = "details",
 		[UI_SAVE] = "save"};
 
 	return words[kind];
+}
+
+static uint64_t
+what(const char *model, uint64_t id)
+{
+	return model != NULL ? ui_list_key(model) : id;
+}
+
+static int
+find_pending(const struct ui_state *s, enum ui_intent_kind kind, uint64_t key)
+{
+	for (int i = 0; i < s->npending; i++)
+		if (s->pending[i].kind == kind && s->pending[i].what == key)
+			return i;
+	return -1;
+}
+
+void
+ui_pend(struct ui_state *s, enum ui_intent_kind kind, const char *model, uint64_t id, bool on, uint64_t now)
+{
+	int i = find_pending(s, kind, what(model, id));
+
+	if (!on && i >= 0)
+		s->pending[i] = s->pending[--s->npending];
+	if (!on || (i < 0 && s->npending == UI_PENDING))
+		return;
+	i = i < 0 ? s->npending++ : i;
+	s->pending[i].kind = kind;
+	s->pending[i].what = what(model, id);
+	s->pending[i].since = now;
+	s->pending[i].seq = s->view_seq;
+}
+
+bool
+ui_pends(const struct ui_state *s, enum ui_intent_kind kind, const char *model, uint64_t id)
+{
+	return find_pending(s, kind, what(model, id)) >= 0;
 }
 
 void
@@ -25,7 +62,11 @@ ui_send(struct ui_state *s, struct ui_intent *out, enum ui_intent_kind kind, con
 	bool hurry = kind == UI_STOP && s->screen == SCREEN_STOPPING;
 	bool quiet = kind == UI_DETACH || kind == UI_RETRY_LINK || kind == UI_INFO || kind == UI_DETAILS;
 
-	if (s->pending[kind].on && !hurry && !quiet) {
+	if (s->link != UI_LINK_UP && !quiet) {
+		ui_say(s, UI_MSG_WARN, now, "not connected");
+		return;
+	}
+	if (ui_pends(s, kind, model, id) && !hurry && !quiet) {
 		ui_say(s, UI_MSG_INFO, now, "%s: already under way", ui_intent_word(kind));
 		return;
 	}
@@ -89,10 +130,20 @@ stop(struct ui_state *s, const struct view *v, const struct view_engine *e, uint
 	case SCREEN_STARTING:
 	case SCREEN_BACKOFF:
 	case SCREEN_STOPPING:
-		ui_send(s, out, UI_STOP, e->id, 0, now);
+		/* A core that ends stops its models anyway: what can be hurried is its end. */
+		if (v->shutting_down)
+			ui_send(s, out, UI_KILL, NULL, 0, now);
+		else
+			ui_send(s, out, UI_STOP, e->id, 0, now);
 		break;
 	default:
-		ui_say(s, UI_MSG_INFO, now, "%s is not running", e->name);
+		if (s->screen == SCREEN_FAILED && s->lay.models > 0) {
+			ui_put_away(s, e);
+			s->model[0] = '\0';
+			ui_say(s, UI_MSG_INFO, now, "%s is put away; m starts it", e->name);
+		} else {
+			ui_say(s, UI_MSG_INFO, now, "%s is not running", e->name);
+		}
 		break;
 	}
 }
@@ -123,12 +174,28 @@ info(struct ui_state *s, const struct view_engine *e, uint64_t now, struct ui_in
 }
 
 static void
+pin(struct ui_state *s, const struct view_engine *e, bool on, uint64_t now, struct ui_intent *out)
+{
+	if (e->pinned == on)
+		ui_say(s, UI_MSG_INFO, now, on ? "%s is pinned already" : "%s is not pinned", e->name);
+	else
+		ui_send(s, out, on ? UI_PIN : UI_UNPIN, e->id, 0, now);
+}
+
+static void
+start_core(struct ui_state *s, uint64_t now, struct ui_intent *out)
+{
+	*out = (struct ui_intent){.kind = UI_START_CORE};
+	ui_say(s, UI_MSG_INFO, now, "%s: sent", ui_intent_word(UI_START_CORE));
+}
+
+static void
 act_offline(struct ui_state *s, enum ui_action a, uint64_t now, struct ui_intent *out)
 {
 	if (a == ACT_RESTART)
 		ui_send(s, out, UI_RETRY_LINK, NULL, 0, now);
 	else if (a == ACT_START && s->link == UI_LINK_DOWN && s->link_gone && !s->read_only)
-		ui_send(s, out, UI_START_CORE, NULL, 0, now);
+		start_core(s, now, out);
 	else
 		ui_say(s, UI_MSG_WARN, now, "not connected");
 }
@@ -142,6 +209,8 @@ act_engine(struct ui_state *s, enum ui_action a, const struct view *v, uint64_t 
 		ui_say(s, UI_MSG_INFO, now, "no model yet: m picks one");
 	else if (a == ACT_INFO)
 		info(s, e, now, out);
+	else if (a == ACT_PIN || a == ACT_UNPIN)
+		pin(s, e, a == ACT_PIN, now, out);
 	else if (a == ACT_START)
 		start(s, e, now, out);
 	else if (a == ACT_STOP)

@@ -22,7 +22,7 @@ static void
 move_models(struct ui_state *s, const struct view *v, int by)
 {
 	uint64_t *keys;
-	size_t *at, n = ui_models_shown(v, &at, &keys);
+	size_t *at, n = ui_models_shown(s, v, &at, &keys);
 
 	ui_list_move(&s->models, keys, (int)n, by);
 	if (n > 0)

@@ -17,6 +17,14 @@ ui_edit_set(struct ui_edit *e, const char *text)
 {
 	snprintf(e->text, sizeof(e->text), "%s", text);
 	e->len = e->at = strlen(e->text);
+	e->offered = false;
+}
+
+void
+ui_edit_offer(struct ui_edit *e, const char *text)
+{
+	ui_edit_set(e, text);
+	e->offered = e->len > 0;
 }
 
 static size_t
@@ -83,9 +91,22 @@ insert(struct ui_edit *e, int key)
 	return true;
 }
 
+static bool
+is_delete(int key)
+{
+	return key == UI_K_BACKSPACE || key == 8 || key == 127 || key == UI_K_DELETE;
+}
+
 bool
 ui_edit_key(struct ui_edit *e, int key)
 {
+	bool offered = e->offered;
+
+	e->offered = false;
+	if (offered && is_delete(key))
+		return drop(e, 0, e->len);
+	if (offered && key >= ' ' && key < UI_K_UP)
+		drop(e, 0, e->len);
 	switch (key) {
 	case UI_K_BACKSPACE:
 	case 8:
@@ -136,7 +157,7 @@ ui_edit_draw(const struct ui_edit *e, struct grid *g, int row, int col, int widt
 			break;
 	}
 	used = text_width(part);
-	grid_put(g, row, col, width, role, e->text + from);
+	grid_put(g, row, col, width, e->offered ? ROLE_SELECT : role, e->text + from);
 	if (e->at >= e->len)
 		grid_put(g, row, col + used, 1, ROLE_TEXT, cursor);
 	else

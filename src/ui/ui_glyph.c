@@ -10,6 +10,7 @@ static const struct ui_glyphs utf8 = {
 	.spark = {"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"},
 	.ok = "●", .busy = "◌", .warn = "▲", .bad = "■", .off = "○", .unknown = "?",
 	.tl = "┌", .tr = "┐", .bl = "└", .br = "┘", .h = "─", .v = "│",
+	.pin = "◆",
 	.cursor = "▏",
 	.ell = "…",
 };
@@ -20,6 +21,7 @@ static const struct ui_glyphs plain = {
 	.spark = {" ", ".", ":", "-", "=", "+", "*", "#"},
 	.ok = "*", .busy = "~", .warn = "!", .bad = "X", .off = "o", .unknown = "?",
 	.tl = "+", .tr = "+", .bl = "+", .br = "+", .h = "-", .v = "|",
+	.pin = "^",
 	.cursor = "_",
 	.ell = "~",
 };
@@ -34,7 +36,7 @@ bool
 ui_glyphs_each(bool (*fn)(const char *glyph))
 {
 	const char *const all[] = {utf8.light, utf8.heavy, utf8.full, utf8.empty, utf8.mark, utf8.ok, utf8.busy, utf8.warn,
-		utf8.bad, utf8.off, utf8.tl, utf8.tr, utf8.bl, utf8.br, utf8.cursor, utf8.ell};
+		utf8.bad, utf8.off, utf8.tl, utf8.tr, utf8.bl, utf8.br, utf8.pin, utf8.cursor, utf8.ell};
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
 		if (!fn(all[i]))

@@ -11,6 +11,7 @@ struct ui_glyphs {
 	const char *spark[8];
 	const char *ok, *busy, *warn, *bad, *off, *unknown;	/* states */
 	const char *tl, *tr, *bl, *br, *h, *v;	/* boxes */
+	const char *pin;			/* behind the name of a model that never gives way */
 	const char *cursor;			/* of a line being edited */
 	const char *ell;
 };

@@ -118,6 +118,9 @@ grid_put(struct grid *g, int row, int col, int width, enum ui_role role, const c
 		size_t n = text_utf8(s, len, &cp), take = n == 0 ? 1 : n;
 		int w = n == 0 ? -1 : text_cp_width(cp), got;
 
+		/* Texts are clean when they come here; this is the last line. */
+		if (n != 0 && text_is_format(cp) && cp != 0x200d)
+			w = -1;
 		if (w == 0) {
 			if (used > 0)
 				cell_join(g, row, col + used - 1, s, n);

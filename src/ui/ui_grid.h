@@ -38,7 +38,7 @@ void grid_size(struct grid *g, int rows, int cols);
 void grid_clear(struct grid *g);
 void grid_fini(struct grid *g);
 
-/* Writes s from col on in at most width columns; what is outside of the grid or too wide is not drawn, a wide character
+/* Writes s from col on in at most width columns; controls become '?', what is outside of the grid or too wide is not drawn, a wide character
  * that would straddle the edge becomes a blank. Returns the columns used. */
 int grid_put(struct grid *g, int row, int col, int width, enum ui_role role, const char *s);
 /* The same with an ellipsis at the end, or in the middle, where s is too wide. */

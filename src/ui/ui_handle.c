@@ -6,6 +6,8 @@
 #include "ui/ui_act.h"
 #include "ui/ui_prompt.h"
 
+#define PASTE_PAUSE_MS 300
+
 /* Closes what is open, innermost first; never quits. */
 static void
 escape(struct ui_state *s, const struct view_log *log)
@@ -97,10 +99,15 @@ void
 ui_act(struct ui_state *s, enum ui_action a, int key, const struct view *v, struct view_log *log, uint64_t now,
     struct ui_intent *out)
 {
+	const struct view_engine *e = ui_engine(s, v);
+
 	if (a == ACT_ENTER && s->focus == FOCUS_REQUESTS)
 		a = ACT_DETAILS;
+	/* The key is for both, the commands are not. */
+	if (a == ACT_PIN && key != 0 && e != NULL && e->pinned)
+		a = ACT_UNPIN;
 	if (a == ACT_NONE || (!ui_act_model(s, a, v, now, out) && !ui_act_move(s, a, v, log) &&
-	    !ui_act_log(s, a, log, now, out)))
+	    !ui_act_log(s, a, log, now)))
 		act_view(s, a, key, log, now, out);
 }
 
@@ -110,6 +117,10 @@ paste_key(struct ui_state *s, int key, uint64_t now)
 {
 	bool field = s->prompt != PROMPT_NONE || ui_popup_types(s);
 
+	/* Its end may have been lost: Esc, after a pause, is a person's. */
+	if (s->pasting && key == UI_K_ESC && now > s->pasted_at + PASTE_PAUSE_MS)
+		key = UI_K_PASTE_END;
+	s->pasted_at = now;
 	if (key == UI_K_PASTE_BEGIN) {
 		s->pasting = true;
 		return true;

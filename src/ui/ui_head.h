@@ -12,6 +12,9 @@ void head_progress(const struct ui_state *s, struct grid *g, int row, int col, i
 const char *head_glyph(const struct ui_state *s);
 /* now - then, 0 when then lies ahead or is not set. */
 uint64_t head_since(uint64_t now, uint64_t then);
+/* A model's name, with its mark when it is pinned; returns the columns used. */
+int head_put_model(const struct ui_state *s, struct grid *g, int row, int col, int width, enum ui_role role,
+    const struct view_engine *e);
 /* The name to show of a model id. */
 const char *head_name(const struct view *v, const char *id);
 /* Whether tokens can come now; whether a process is there to be measured. */

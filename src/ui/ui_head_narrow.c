@@ -123,17 +123,17 @@ ui_head_narrow(struct ui_state *s, struct grid *g, const struct view *v, const s
 {
 	enum ui_role role = ui_screen_role(s->screen);
 	char note[64], text[1024];
-	const char *name = e != NULL ? e->name : "";
 	int right = g->cols, col;
 
 	if (s->screen == SCREEN_SWAPPING)
-		name = head_name(v, v->swap_step < 3 && v->swap_from != NULL ? v->swap_from : v->swap_to);
+		e = view_engine_find(v, v->swap_step < 3 && v->swap_from != NULL ? v->swap_from : v->swap_to);
 	note_text(s, note, sizeof(note), v, e, link, now);
 	if (note[0] != '\0' && g->cols >= 24)
 		right = grid_put_right(g, 0, right, ROLE_TEXT, note) - 1;
 	grid_put(g, 0, 0, 1, role, head_glyph(s));
 	col = 2 + grid_put(g, 0, 2, right - 2, role, ui_screen_word(s->screen)) + 1;
-	grid_put_model(g, 0, col, right - col, ROLE_TITLE, name);
+	if (e != NULL)
+		head_put_model(s, g, 0, col, right - col, ROLE_TITLE, e);
 	if (s->lay.head_rows < 2)
 		return;
 	if (s->screen == SCREEN_STARTING && e != NULL) {

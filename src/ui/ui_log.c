@@ -97,6 +97,24 @@ moved(const struct ui_log *s, const struct view_log *log, uint64_t key, int by)
 }
 
 void
+ui_log_set_top(struct ui_log *s, uint64_t key)
+{
+	if (key != s->top)
+		s->skip = 0;
+	s->top = key;
+}
+
+/* Whether what was last drawn is still what would be shown. */
+static bool
+still_shown(const struct ui_log *s, const struct view_log *log)
+{
+	size_t i = view_log_find(log, s->shown_end);
+	const struct view_line *l = s->redrawn && s->shown_end != 0 ? view_log_at(log, i) : NULL;
+
+	return l != NULL && l->key == s->shown_end && ui_log_shows(s, log, l);
+}
+
+void
 ui_log_pause(struct ui_log *s, const struct view_log *log)
 {
 	const struct view_line *last = ui_log_selected(s, log);
@@ -105,8 +123,17 @@ ui_log_pause(struct ui_log *s, const struct view_log *log)
 		return;
 	s->follow = false;
 	s->auto_pause = false;
+	s->below = 0;
+	if (still_shown(s, log)) {
+		s->cur = s->shown_end;
+		s->top = s->shown_top;
+		s->skip = s->shown_skip;
+		s->paused_at = s->drawn_last;
+		return;
+	}
 	s->cur = last != NULL ? last->key : last_key(log);
 	s->top = moved(s, log, s->cur, s->rows > 1 ? 1 - s->rows : 0);
+	s->skip = 0;
 	s->paused_at = last_key(log);
 }
 
@@ -118,6 +145,21 @@ ui_log_follow(struct ui_log *s)
 	s->hit = 0;
 }
 
+/* Through a line that is higher than the pane. */
+static bool
+scroll_inside(struct ui_log *s, int by)
+{
+	int room = by > 0 ? s->below : s->top == s->cur ? s->skip : 0, rows = by > 0 ? by : -by;
+
+	if (room == 0)
+		return false;
+	rows = rows < room ? rows : room;
+	s->skip += by > 0 ? rows : -rows;
+	s->below -= by > 0 ? rows : -rows;
+	s->top = s->cur;
+	return true;
+}
+
 void
 ui_log_scroll(struct ui_log *s, const struct view_log *log, int by, bool page)
 {
@@ -127,14 +169,16 @@ ui_log_scroll(struct ui_log *s, const struct view_log *log, int by, bool page)
 		return;
 	ui_log_pause(s, log);
 	s->at_error = s->auto_pause = false;
+	if (scroll_inside(s, by))
+		return;
 	s->cur = moved(s, log, s->cur, by);
 	if (!page)
 		return;
-	s->top = moved(s, log, s->top, by);
+	ui_log_set_top(s, moved(s, log, s->top, by));
 	/* The last page is a full one. */
 	last = moved(s, log, last_key(log), 1 - s->rows);
 	if (by > 0 && s->top > last)
-		s->top = last;
+		ui_log_set_top(s, last);
 }
 
 void
@@ -144,6 +188,7 @@ ui_log_oldest(struct ui_log *s, const struct view_log *log)
 
 	ui_log_pause(s, log);
 	s->at_error = s->auto_pause = false;
+	s->skip = 0;
 	if (i >= 0)
 		s->top = s->cur = view_log_at(log, (size_t)i)->key;
 }
@@ -160,7 +205,15 @@ void
 ui_log_set_mask(struct ui_log *s, unsigned mask)
 {
 	s->mask = mask;
-	s->at_error = false;
+	s->at_error = s->redrawn = false;
+}
+
+void
+ui_log_set_wrap(struct ui_log *s, bool on)
+{
+	s->wrap = on;
+	s->hscroll = 0;
+	s->redrawn = false;
 }
 
 void
@@ -192,4 +245,5 @@ ui_log_show(struct ui_log *s, const struct view_log *log, long i, int before)
 		i = up;
 	}
 	s->top = view_log_at(log, (size_t)i)->key;
+	s->skip = 0;
 }

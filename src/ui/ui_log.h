@@ -24,7 +24,9 @@ struct ui_log {
 	uint64_t since;		/* lines up to this key are put away; 0: none */
 	uint64_t since_wall;
 	/* paused */
-	uint64_t top;		/* first row */
+	uint64_t top;		/* first line */
+	int skip;		/* wrapped rows of it that are above the pane */
+	int below;		/* wrapped rows of the selected line that are below the pane */
 	uint64_t cur;		/* the selected line */
 	uint64_t paused_at;	/* the last line there was */
 	bool auto_pause;	/* by a failure, not by the person */
@@ -44,6 +46,9 @@ struct ui_log {
 	unsigned generation;	/* of the log copy */
 	int rows, cols;		/* of the pane when last drawn */
 	uint64_t shown_top, shown_end;	/* first and last line of it; 0: none */
+	int shown_skip;			/* wrapped rows of the first one that were above it */
+	uint64_t drawn_last;		/* the last line there was then */
+	bool redrawn;			/* and nothing chose other lines since */
 };
 
 void ui_log_init(struct ui_log *s);
@@ -58,13 +63,18 @@ long ui_log_step(const struct ui_log *s, const struct view_log *log, long i, int
 /* The selected line while paused, else the newest one shown; NULL: none. Borrowed. */
 const struct view_line *ui_log_selected(const struct ui_log *s, const struct view_log *log);
 
+/* Stands still with the lines that are shown. */
 void ui_log_pause(struct ui_log *s, const struct view_log *log);
+/* The first line of the paused pane, from its first row on unless it is that already. */
+void ui_log_set_top(struct ui_log *s, uint64_t key);
 void ui_log_follow(struct ui_log *s);
-/* Moves the selection by so many shown lines; upwards pauses. page: the window moves along. */
+/* Moves the selection by so many shown lines; upwards pauses. page: the window moves along. Within a line that is higher
+ * than the pane it moves by rows. */
 void ui_log_scroll(struct ui_log *s, const struct view_log *log, int by, bool page);
 void ui_log_oldest(struct ui_log *s, const struct view_log *log);
 void ui_log_select(struct ui_log *s, const struct view_log *log, uint64_t key);
 void ui_log_set_mask(struct ui_log *s, unsigned mask);
+void ui_log_set_wrap(struct ui_log *s, bool on);
 /* Puts everything up to now away, or brings it back. */
 void ui_log_put_away(struct ui_log *s, const struct view_log *log, uint64_t wall_ms);
 /* Shows line i (a position) and selects it, with some lines before it. */
@@ -84,8 +94,8 @@ void ui_log_count(struct ui_log *s, const struct view_log *log);
 
 /* jumps (ui_log_jump.c) -------------------------------------------------------------------------------------------- */
 
-enum ui_found { UI_FOUND, UI_NOT_FOUND, UI_NOT_YET };
-/* Jumps, or says that it can only be told when more lines were looked at or fetched; then s->jump remembers it, and
+enum ui_found { UI_FOUND, UI_NOT_FOUND, UI_NOT_YET, UI_IS_LAST };
+/* Jumps, or says that the log shows the last error already, by itself; or that it can only be told when more lines were looked at or fetched; then s->jump remembers it, and
  * ui_log_settle tries again. */
 enum ui_found ui_log_jump(struct ui_log *s, const struct view_log *log, enum ui_jump what);
 enum ui_found ui_log_settle(struct ui_log *s, const struct view_log *log);

@@ -97,6 +97,11 @@ jump_error(struct ui_log *s, const struct view_log *log, enum ui_jump what)
 
 	if (i < 0 && (s->older || !ui_log_scanned(s, log)) && (back || p.first < 0))
 		return wait(s, what);
+	/* Who asks for the last error of a failure has it before him. */
+	if (i < 0 && !back && was_auto && s->at_error) {
+		s->auto_pause = false;
+		return UI_IS_LAST;
+	}
 	if (i < 0)
 		i = back ? p.last : p.first;
 	if (i < 0)

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 
+#define LINE_MAX_BYTES 65600
 #define TAG_COLUMNS 12	/* of a model's name before its line */
 
 static bool
@@ -57,8 +58,14 @@ draw_gutter(const struct ui_state *s, struct grid *g, int row, const struct view
 		grid_put(g, row, narrow ? 2 : 0, narrow ? 5 : 8, ROLE_MUTED,
 		    narrow && s->log.stamp == UI_STAMP_CLOCK ? stamp + 3 : stamp);
 	grid_put(g, row, narrow ? 0 : ui_line_gutter(s) - 3, 2, role, mark);
+}
+
+/* Of a line whose first rows are above the pane, on the first that is not. */
+static void
+draw_selected(const struct ui_state *s, struct grid *g, int row, const struct view_line *l)
+{
 	if (!s->log.follow && l->key == s->log.cur)
-		grid_put(g, row, narrow ? ui_line_gutter(s) - 1 : ui_line_gutter(s) - 4, 1, ROLE_SELECT, ">");
+		grid_put(g, row, is_narrow(s) ? ui_line_gutter(s) - 1 : ui_line_gutter(s) - 4, 1, ROLE_SELECT, ">");
 }
 
 /* The part of a text from column skip on; what follows stays for the next row. */
@@ -104,23 +111,28 @@ row_bytes(const char *p, int width)
 static void
 put_tag(const struct ui_state *s, struct strbuf *b, const struct view_log *log, const struct view_line *l)
 {
+	struct strbuf name = STRBUF_INIT;
 	char tag[128];
 
 	if (s->lay.models == 0 || s->log.model[0] != '\0' || l->model == 0 || l->source != SOURCE_CHILD || is_narrow(s))
 		return;
-	text_clip_middle(tag, sizeof(tag), view_log_model(log, l->model), TAG_COLUMNS, s->g->ell);
+	text_clean(&name, view_log_model(log, l->model), strlen(view_log_model(log, l->model)), sizeof(tag));
+	text_clip_middle(tag, sizeof(tag), strbuf_str(&name), TAG_COLUMNS, s->g->ell);
 	strbuf_printf(b, "%s: ", tag);
+	strbuf_fini(&name);
 }
 
-static void
+/* Returns where the line itself begins in b. */
+static size_t
 clean(const struct ui_state *s, struct strbuf *b, const struct view_log *log, const struct view_line *l)
 {
-	size_t most = s->log.wrap ? (size_t)s->cols * (size_t)s->rows * 4 :
-	    ((size_t)s->cols + (size_t)s->log.hscroll) * 4 + 64;
+	size_t tag, most = s->log.wrap ? LINE_MAX_BYTES : ((size_t)s->cols + (size_t)s->log.hscroll) * 4 + 64;
 
 	strbuf_clear(b);
 	put_tag(s, b, log, l);
+	tag = b->len;
 	text_clean(b, l->text, l->len < most ? l->len : most, most * 2);
+	return tag;
 }
 
 int
@@ -164,6 +176,30 @@ mark_hits(const struct ui_state *s, struct grid *g, int row, int col, const char
 	}
 }
 
+/* What a colour of an engine's output is here: as much as the roles can say. */
+static enum ui_role
+role_of(uint8_t color)
+{
+	static const enum ui_role roles[] = {ROLE_MUTED, ROLE_BAD, ROLE_OK, ROLE_WARN, ROLE_TITLE, ROLE_BUSY, ROLE_OK, ROLE_TEXT};
+
+	return color < 16 ? roles[color % 8] : ROLE_TEXT;
+}
+
+/* Colours bytes start .. start + n of a text, which stand in a row from column col on. shift: where the line begins in it. */
+static void
+paint(struct grid *g, int row, int col, const char *text, size_t start, size_t n, size_t shift, const struct view_line *l)
+{
+	for (size_t i = 0; i < l->ncolors; i++) {
+		size_t from = l->colors[i].at + shift, to = i + 1 < l->ncolors ? l->colors[i + 1].at + shift : start + n;
+
+		from = from < start ? start : from;
+		to = to > start + n ? start + n : to;
+		if (from < to && l->colors[i].color != TEXT_COLOR_NONE)
+			grid_set_role(g, row, col + columns_of(text + start, from - start), columns_of(text + from, to - from),
+			    role_of(l->colors[i].color));
+	}
+}
+
 /* A note of our own across the row. */
 static void
 draw_note(const struct ui_state *s, struct grid *g, int row, const struct view_line *l)
@@ -195,7 +231,8 @@ ui_line_draw(const struct ui_state *s, struct grid *g, int row, int left, int fr
 	enum ui_role role = is_boundary(l) ? ROLE_MUTED : ROLE_TEXT;
 	enum ui_role hit = l->key == s->log.hit ? ROLE_SELECT : ROLE_TITLE;
 	bool searched = s->log.search.text[0] != '\0' && l->search == UI_YES;
-	const char *p;
+	const char *p, *text;
+	size_t shift;
 
 	if (l->level == UI_LOG_MARK || l->level == UI_LOG_GAP) {
 		draw_note(s, g, row, l);
@@ -203,16 +240,19 @@ ui_line_draw(const struct ui_state *s, struct grid *g, int row, int left, int fr
 	}
 	if (from == 0)
 		draw_gutter(s, g, row, l);
+	draw_selected(s, g, row, l);
 	if (width < 1)
 		return 1;
-	clean(s, b, log, l);
-	p = strbuf_str(b);
+	shift = clean(s, b, log, l);
+	p = text = strbuf_str(b);
 	if (!s->log.wrap) {
 		const char *shown = skip_columns(p, s->log.hscroll);
+		size_t n = row_bytes(shown, width);
 
 		grid_put_end(g, row, col, width, role, shown);
+		paint(g, row, col, text, (size_t)(shown - text), n, shift, l);
 		if (searched)
-			mark_hits(s, g, row, col, p, (size_t)(shown - p), row_bytes(shown, width), hit);
+			mark_hits(s, g, row, col, text, (size_t)(shown - text), n, hit);
 		return 1;
 	}
 	for (int i = 0; *p != '\0' || i == 0; i++) {
@@ -222,8 +262,9 @@ ui_line_draw(const struct ui_state *s, struct grid *g, int row, int left, int fr
 		if (i >= from && drawn < left) {
 			snprintf(part, sizeof(part), "%.*s", (int)n, p);
 			grid_put(g, row + drawn, col, width, role, part);
+			paint(g, row + drawn, col, text, (size_t)(p - text), n, shift, l);
 			if (searched)
-				mark_hits(s, g, row + drawn, col, strbuf_str(b), (size_t)(p - strbuf_str(b)), n, hit);
+				mark_hits(s, g, row + drawn, col, text, (size_t)(p - text), n, hit);
 			drawn++;
 		}
 		p += n;
@@ -242,8 +283,11 @@ ui_line_text(const struct view_log *log, const struct view_line *l, struct strbu
 		strftime(when, sizeof(when), "%Y-%m-%d %H:%M:%S", &tm);
 	strbuf_printf(out, "%s.%03d %-6s %c ", when, (int)(l->wall_ms % 1000), log_source_name(l->source),
 	    l->level == 'E' || l->level == 'W' ? l->level : ' ');
-	if (l->model != 0)
-		strbuf_printf(out, "[%s] ", view_log_model(log, l->model));
-	strbuf_add(out, l->text, l->len);
+	if (l->model != 0) {
+		strbuf_putc(out, '[');
+		text_clean(out, view_log_model(log, l->model), strlen(view_log_model(log, l->model)), LINE_MAX_BYTES);
+		strbuf_puts(out, "] ");
+	}
+	text_clean(out, l->text, l->len, LINE_MAX_BYTES);
 	strbuf_putc(out, '\n');
 }

@@ -25,6 +25,7 @@ int
 ui_log_set_filter(struct ui_log *s, const struct view_log *log, const char *text, struct err *e)
 {
 	forget(s, log, true);
+	s->redrawn = false;
 	return ui_pattern_set(&s->filter, text, e);
 }
 

@@ -27,11 +27,11 @@ message_alive(const struct ui_state *s, uint64_t now)
 static bool
 waiting_text(const struct ui_state *s, char *out, size_t size, uint64_t now)
 {
-	for (int i = 0; i < UI_NINTENTS; i++) {
+	for (int i = 0; i < s->npending; i++) {
 		uint64_t ms = now > s->pending[i].since ? now - s->pending[i].since : 0;
 
-		if (s->pending[i].on && ms > 1000 && s->pending[i].seq == s->view_seq && s->link == UI_LINK_UP) {
-			snprintf(out, size, "%s: waiting for the supervisor, %llu.%llu s", ui_intent_word((enum ui_intent_kind)i),
+		if (ms > 1000 && s->pending[i].seq == s->view_seq && s->link == UI_LINK_UP) {
+			snprintf(out, size, "%s: waiting for the supervisor, %llu.%llu s", ui_intent_word(s->pending[i].kind),
 			    (unsigned long long)(ms / 1000), (unsigned long long)(ms / 100 % 10));
 			return true;
 		}
@@ -152,6 +152,9 @@ key_bar(struct ui_state *s, struct grid *g, int row)
 	for (size_t i = 0; i < ui_nbar_items; i++) {
 		if (ui_bar_items[i].screen != s->screen || !ui_allowed(s, ui_bar_items[i].action))
 			continue;
+		/* Only a row among others can be put away. */
+		if (s->screen == SCREEN_FAILED && ui_bar_items[i].action == ACT_STOP && s->lay.models == 0)
+			continue;
 		used = put_item(s, g, row, col, right - 1, ui_bar_items[i].action, ui_bar_items[i].label);
 		if (used == 0)
 			break;
@@ -170,7 +173,8 @@ mode_hint(const struct ui_state *s)
 	if (s->prompt != PROMPT_NONE)
 		return s->prompt == PROMPT_SAVE ? "Enter save  Esc cancel" : "Enter apply  Esc cancel  Up/Down history";
 	if (is_searching(s))
-		return "n Next  N Previous  / Edit  & Filter  Esc Clear";
+		return s->log.filter.text[0] != '\0' ? "n Next  N Previous  / Edit  & Filter  Esc Clear" :
+		    "n Next  N Previous  / Edit  & Keep only matches  Esc Clear";
 	return NULL;
 }
 
@@ -182,6 +186,13 @@ prompt_row(const struct ui_state *s, struct grid *g, int row, int margin)
 	ui_edit_draw(&s->edit, g, row, margin + used, g->cols - margin - used, ROLE_TITLE, "_");
 }
 
+/* A row that a popup covers is the popup's. */
+static int
+free_row(const struct ui_state *s, int row)
+{
+	return row >= s->box.row && row < s->box.row + s->box.height ? -1 : row;
+}
+
 void
 ui_pane_bar(struct ui_state *s, struct grid *g, const struct view *v, const struct view_log *log,
     const struct ui_link_state *link, uint64_t now)
@@ -190,18 +201,18 @@ ui_pane_bar(struct ui_state *s, struct grid *g, const struct view *v, const stru
 	enum ui_role role;
 	const char *hint = mode_hint(s);
 	bool urgent = message_text(s, text, sizeof(text), &role, v, log, link, now);
-	int margin = s->lay.narrow || s->lay.micro ? 0 : 1, row = s->lay.msg_row;
+	int margin = s->lay.narrow || s->lay.micro ? 0 : 1, row = s->lay.msg_row, bar = free_row(s, s->lay.bar_row);
 
 	if (s->prompt != PROMPT_NONE)
 		prompt_row(s, g, row >= 0 ? row : s->lay.bar_row, margin);
-	else if (row >= 0)
+	else if (free_row(s, row) >= 0)
 		grid_put_end(g, row, margin, g->cols - margin, role, text);
-	if (s->lay.bar_row < 0 || (s->prompt != PROMPT_NONE && row < 0))
+	if (bar < 0 || (s->prompt != PROMPT_NONE && row < 0))
 		return;
 	if (row < 0 && urgent && (hint == NULL || s->popup.kind == POPUP_NONE))
-		grid_put_end(g, s->lay.bar_row, 0, g->cols, role, text);
+		grid_put_end(g, bar, 0, g->cols, role, text);
 	else if (hint != NULL)
-		grid_put_end(g, s->lay.bar_row, 1, g->cols - 1, ROLE_TEXT, hint);
+		grid_put_end(g, bar, 1, g->cols - 1, ROLE_TEXT, hint);
 	else
-		key_bar(s, g, s->lay.bar_row);
+		key_bar(s, g, bar);
 }

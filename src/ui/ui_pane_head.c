@@ -59,6 +59,18 @@ head_glyph(const struct ui_state *s)
 	}
 }
 
+int
+head_put_model(const struct ui_state *s, struct grid *g, int row, int col, int width, enum ui_role role,
+    const struct view_engine *e)
+{
+	bool mark = e->pinned && width > 4;
+	int used = grid_put_model(g, row, col, mark ? width - 2 : width, role, e->name);
+
+	if (mark)
+		used += 1 + grid_put(g, row, col + used + 1, 1, role, s->g->pin);
+	return used;
+}
+
 static void
 title_row(struct ui_state *s, struct grid *g, const struct view *v, const struct ui_link_state *link, uint64_t now)
 {
@@ -136,7 +148,7 @@ state_row(struct ui_state *s, struct grid *g, const struct view *v, const struct
 			snprintf(name, sizeof(name), "%s", head_name(v, v->swap_to));
 		grid_put_end(g, 1, col, right - col, ROLE_TITLE, name);
 	} else if (e != NULL) {
-		grid_put_model(g, 1, col, right - col, ROLE_TITLE, e->name);
+		head_put_model(s, g, 1, col, right - col, ROLE_TITLE, e);
 	}
 }
 
@@ -164,13 +176,14 @@ highest(const float *h, int n)
 	return top;
 }
 
-/* The past of the model that is shown; the core's own for the current one, which is longer. */
+/* The past of the model that is shown. The core's own is longer, but of whatever was current, and of all of several. */
 static const struct view_hist *
-hist_of(const struct view *v, const struct view_engine *e)
+hist_of(const struct ui_state *s, const struct view *v, const struct view_engine *e)
 {
 	static const struct view_hist none;
+	bool current = e == NULL || e == view_current(v);
 
-	if (e == NULL || e == view_current(v))
+	if (current && (s->lay.models == 0 || e == NULL || e->hist == NULL))
 		return &v->hist;
 	return e->hist != NULL ? e->hist : &none;
 }
@@ -180,7 +193,7 @@ tokens_row(struct ui_state *s, struct grid *g, const struct view *v, const struc
 {
 	bool live = head_generating(s, v), own = s->lay.models > 0 && e != NULL && e->tps >= 0;
 	char value[32] = "-", right[128], top[32];
-	const struct view_hist *h = hist_of(v, e);
+	const struct view_hist *h = hist_of(s, v, e);
 	int vcol = s->lay.wide ? 15 : 13, scol = s->lay.wide ? 17 : 14, row = s->lay.use_row;
 	float max = highest(h->tps, h->n);
 	double tps = own ? e->tps : v->tps;
@@ -209,7 +222,7 @@ memory_row(struct ui_state *s, struct grid *g, const struct view *v, const struc
 	bool other = e != NULL && e != view_current(v);
 	uint64_t rss = (v->rss != 0 && !other) || e == NULL ? v->rss : e->rss;
 	uint64_t cpu = (v->cpu_permille != 0 && !other) || e == NULL ? v->cpu_permille : e->cpu_permille;
-	const struct view_hist *h = hist_of(v, e);
+	const struct view_hist *h = hist_of(s, v, e);
 	int row = s->lay.use_row + 1;
 	char value[32] = "-", mem[64] = "", used[24], total[24], load[32];
 	int vcol = s->lay.wide ? 15 : 13, scol = s->lay.wide ? 17 : 14, right = g->cols - s->lay.margin;

@@ -79,7 +79,8 @@ note_shown(struct ui_state *s, const struct view_line *l)
 	s->log.shown_end = l->key;
 }
 
-/* From position i on downwards, of the first line its rows from `from` on. */
+/* From position i on downwards, of the first line its rows from `from` on. Says how much of the selected one finds no
+ * room. */
 static void
 draw_lines(struct ui_state *s, struct grid *g, const struct view_log *log, long i, int row, int end, int from,
     struct strbuf *b)
@@ -93,6 +94,8 @@ draw_lines(struct ui_state *s, struct grid *g, const struct view_log *log, long 
 			break;
 		l = view_log_at(log, (size_t)i);
 		n = ui_line_draw(s, g, row, end - row, from, log, l, b);
+		if (!s->log.follow && l->key == s->log.cur)
+			s->log.below = ui_line_rows(s, log, l, b) - from - n;
 		ui_hit_add(s, row, 0, g->cols, n, HIT_LOG, l->key);
 		note_shown(s, l);
 		row += n;
@@ -111,34 +114,42 @@ draw_follow(struct ui_state *s, struct grid *g, const struct view_log *log, int 
 		need += ui_line_rows(s, log, view_log_at(log, (size_t)i), b);
 		first = i--;
 	}
-	draw_lines(s, g, log, first, s->lay.log_row, s->lay.log_row + rows, need > rows ? need - rows : 0, b);
+	s->log.shown_skip = need > rows ? need - rows : 0;
+	draw_lines(s, g, log, first, s->lay.log_row, s->lay.log_row + rows, s->log.shown_skip, b);
+	s->log.drawn_last = view_log_count(log) > 0 ? view_log_at(log, view_log_count(log) - 1)->key : 0;
+}
+
+/* Another source or filter: the nearest line that is still shown is selected. Its position, or -1. */
+static long
+find_selected(struct ui_state *s, const struct view_log *log)
+{
+	long i = (long)view_log_find(log, s->log.cur), at = i < (long)view_log_count(log) ? i : i - 1;
+
+	i = ui_log_step(&s->log, log, at, -1);
+	if (i < 0)
+		i = ui_log_step(&s->log, log, at, 1);
+	if (i >= 0)
+		s->log.cur = view_log_at(log, (size_t)i)->key;
+	return i;
 }
 
 /* The window moves so far that the selected line is in it. */
 static void
 keep_selected(struct ui_state *s, const struct view_log *log, int rows, struct strbuf *b)
 {
-	long i = (long)view_log_find(log, s->log.cur), at;
+	long i = find_selected(s, log);
 	const struct view_line *l;
 	int need = 0;
 
-	/* Another source or filter: the nearest line that is still shown. */
-	at = i < (long)view_log_count(log) ? i : i - 1;
-	i = ui_log_step(&s->log, log, at, -1);
-	if (i < 0)
-		i = ui_log_step(&s->log, log, at, 1);
-	if (i < 0)
-		return;
-	s->log.cur = view_log_at(log, (size_t)i)->key;
-	if (s->log.cur < s->log.top)
-		s->log.top = s->log.cur;
+	if (i >= 0 && s->log.cur < s->log.top)
+		ui_log_set_top(&s->log, s->log.cur);
 	for (; i >= 0 && (i = ui_log_step(&s->log, log, i, -1)) >= 0; i--) {
 		l = view_log_at(log, (size_t)i);
-		need += ui_line_rows(s, log, l, b);
+		need += ui_line_rows(s, log, l, b) - (l->key == s->log.top ? s->log.skip : 0);
 		if (need > rows && l->key < s->log.cur) {
 			i = ui_log_step(&s->log, log, i + 1, 1);
 			if (i >= 0 && view_log_at(log, (size_t)i)->key > s->log.top)
-				s->log.top = view_log_at(log, (size_t)i)->key;
+				ui_log_set_top(&s->log, view_log_at(log, (size_t)i)->key);
 			return;
 		}
 		if (l->key <= s->log.top)
@@ -151,15 +162,33 @@ static void
 fill_up(struct ui_state *s, const struct view_log *log, int rows, struct strbuf *b)
 {
 	long i = (long)view_log_find(log, s->log.top), first;
-	int n = 0;
+	int n = -s->log.skip;
 
 	for (; n < rows && (i = ui_log_step(&s->log, log, i, 1)) >= 0; i++)
 		n += ui_line_rows(s, log, view_log_at(log, (size_t)i), b);
+	if (n < rows && s->log.skip > 0) {
+		n += s->log.skip;
+		s->log.skip = n > rows ? n - rows : 0;
+		n -= s->log.skip;
+	}
 	i = (long)view_log_find(log, s->log.top) - 1;
 	for (first = -1; n < rows && (i = ui_log_step(&s->log, log, i, -1)) >= 0; first = i--)
 		n += ui_line_rows(s, log, view_log_at(log, (size_t)i), b);
-	if (first >= 0)
-		s->log.top = view_log_at(log, (size_t)first)->key;
+	if (first >= 0) {
+		ui_log_set_top(&s->log, view_log_at(log, (size_t)first)->key);
+		s->log.skip = n > rows ? n - rows : 0;
+	}
+}
+
+/* On another width the first line has another height. */
+static void
+clip_skip(struct ui_state *s, const struct view_log *log, struct strbuf *b)
+{
+	const struct view_line *l = view_log_at(log, view_log_find(log, s->log.top));
+	int most = s->log.wrap && s->log.skip > 0 && l != NULL && l->key == s->log.top && !l->dead ?
+	    ui_line_rows(s, log, l, b) - 1 : 0;
+
+	s->log.skip = s->log.skip < most ? s->log.skip : most;
 }
 
 static void
@@ -169,6 +198,7 @@ draw_paused(struct ui_state *s, struct grid *g, const struct view_log *log, int 
 	const struct view_line *first = view_log_at(log, 0);
 	char gone[64], count[32];
 
+	clip_skip(s, log, b);
 	keep_selected(s, log, rows, b);
 	fill_up(s, log, rows, b);
 	if (first != NULL && first->key > s->log.top && first->seq > s->log.top / VIEW_KEY(1)) {
@@ -176,7 +206,8 @@ draw_paused(struct ui_state *s, struct grid *g, const struct view_log *log, int 
 		snprintf(gone, sizeof(gone), "-- %s lines gone --", count);
 		grid_put(g, row++, 0, g->cols, ROLE_MUTED, gone);
 	}
-	draw_lines(s, g, log, (long)view_log_find(log, s->log.top), row, end, 0, b);
+	s->log.below = 0;
+	draw_lines(s, g, log, (long)view_log_find(log, s->log.top), row, end, s->log.skip, b);
 	s->log.shown_top = s->log.top;
 }
 
@@ -236,6 +267,7 @@ ui_pane_log(struct ui_state *s, struct grid *g, const struct view *v, const stru
 		return;
 	if (live != NULL)
 		draw_live(s, g, log, --rows, live, &b);
+	s->log.redrawn = true;
 	if (rows > 0 && s->log.follow)
 		draw_follow(s, g, log, rows, &b);
 	else if (rows > 0)

@@ -123,7 +123,7 @@ goes_before(const struct ui_state *s, const struct view_request *a, const struct
 size_t
 ui_requests_shown(const struct ui_state *s, const struct view *v, size_t **at, uint64_t **keys)
 {
-	const char *model = s->model[0] != '\0' && ui_loaded(v) > 0 ? s->model : NULL;
+	const char *model = s->model[0] != '\0' && ui_loaded(s, v) > 0 ? s->model : NULL;
 	size_t n = 0, k;
 
 	*at = xreallocarray(NULL, v->nrequests + 1, sizeof(**at));
@@ -219,7 +219,9 @@ note_text(const struct ui_state *s, char *out, size_t size, const struct view *v
 	case SCREEN_RUNNING:
 		if (v->nrequests == 0)
 			snprintf(out, size, "none in flight");
-		else if (s->lay.req_rows > 0 && !s->lay.wide)
+		else if (s->lay.req_rows == 0)
+			snprintf(out, size, "%s shows them", ui_binding_of(ACT_FOCUS)->shown);
+		else if (!s->lay.wide)
 			snprintf(out, size, "%s select", ui_binding_of(ACT_FOCUS)->shown);
 		break;
 	default:
@@ -243,7 +245,7 @@ ui_pane_requests(struct ui_state *s, struct grid *g, const struct view *v, uint6
 	n = ui_requests_shown(s, v, &at, &keys);
 	free(at);
 	free(keys);
-	if (model != NULL)
+	if (model != NULL && v->nrequests > 0)
 		snprintf(title, sizeof(title), "Requests %zu of %zu, %s%s", n, v->nrequests, head_name(v, model), orders[s->sort]);
 	else
 		snprintf(title, sizeof(title), "Requests %zu%s", v->nrequests, n > 1 ? orders[s->sort] : "");

@@ -67,12 +67,13 @@ compile(struct ui_pattern *p, struct err *e)
 	return 0;
 }
 
-int
-ui_pattern_set(struct ui_pattern *p, const char *text, struct err *e)
+static int
+parse(struct ui_pattern *p, const char *text, struct err *e)
 {
 	bool regex = false;
 
-	ui_pattern_clear(p);
+	if (strlen(text) >= sizeof(p->text))
+		return err_set(e, "that is too long: %zu bytes at most", sizeof(p->text) - 1);
 	snprintf(p->text, sizeof(p->text), "%s", text);
 	p->body = p->text;
 	if (*p->body == '!') {
@@ -90,11 +91,20 @@ ui_pattern_set(struct ui_pattern *p, const char *text, struct err *e)
 	}
 	for (const char *c = p->body; *c != '\0'; c++)
 		p->exact = p->exact || isupper((unsigned char)*c);
-	if (regex && compile(p, e) != 0) {
-		memset(p, 0, sizeof(*p));
+	return regex ? compile(p, e) : 0;
+}
+
+int
+ui_pattern_set(struct ui_pattern *p, const char *text, struct err *e)
+{
+	struct ui_pattern trial = {0};
+	int rc = parse(&trial, text, e);
+
+	ui_pattern_clear(&trial);
+	if (rc != 0)
 		return -1;
-	}
-	return 0;
+	ui_pattern_clear(p);
+	return parse(p, text, e);
 }
 
 static const char *

@@ -21,7 +21,7 @@ struct ui_pattern {
 	regex_t re;
 };
 
-/* Replaces it; an empty text clears. -1 with why for a bad expression (it is cleared then): besides what does not
+/* Replaces it; an empty text clears. -1 with why for a bad expression (it stays as it was then): what is too long, what does not
  * compile, back references and large counts, which take time without end. Zeroed is empty. */
 int ui_pattern_set(struct ui_pattern *p, const char *text, struct err *e);
 void ui_pattern_clear(struct ui_pattern *p);

@@ -17,14 +17,12 @@ ui_box_draw(struct ui_state *s, struct grid *g, int height, int width, const cha
 	b.row = (g->rows - b.height) / 2;
 	b.col = (g->cols - b.width) / 2;
 	last = b.row + b.height - 1;
+	s->box = b;
 	/* What lies below takes no clicks. */
 	s->nhits = 0;
 	ui_hit_add(s, b.row, b.col, b.width, b.height, HIT_BOX, 0);
-	for (int r = b.row; r <= last; r++) {
+	for (int r = b.row; r <= last; r++)
 		grid_fill(g, r, b.col, b.width, ROLE_TEXT, " ");
-		grid_put(g, r, b.col, 1, ROLE_TEXT, s->g->v);
-		grid_put(g, r, b.col + b.width - 1, 1, ROLE_TEXT, s->g->v);
-	}
 	grid_fill(g, b.row, b.col, b.width, ROLE_TEXT, s->g->h);
 	grid_fill(g, last, b.col, b.width, ROLE_TEXT, s->g->h);
 	grid_put(g, b.row, b.col, 1, ROLE_TEXT, s->g->tl);
@@ -74,6 +72,12 @@ offer_models(struct ui_state *s, const struct view *v, uint64_t now)
 		ui_popup_open(s, POPUP_PICKER, NULL, 0, now);
 }
 
+static bool
+asks_core(enum ui_popup_kind kind)
+{
+	return kind == POPUP_STOP || kind == POPUP_RESTART || kind == POPUP_FORCE || kind == POPUP_CANCEL || kind == POPUP_QUIT;
+}
+
 void
 ui_popup_check(struct ui_state *s, const struct view *v, uint64_t now)
 {
@@ -81,6 +85,12 @@ ui_popup_check(struct ui_state *s, const struct view *v, uint64_t now)
 	bool on = e != NULL && (e->state == ENGINE_READY || e->state == ENGINE_DRAINING || e->state == ENGINE_STARTING);
 
 	offer_models(s, v, now);
+	/* A question to a core that is not there has no answer. */
+	if (asks_core(s->popup.kind) && s->link != UI_LINK_UP) {
+		ui_say(s, UI_MSG_WARN, now, "not connected any more");
+		ui_popup_close(s);
+		return;
+	}
 	switch (s->popup.kind) {
 	case POPUP_STOP:
 	case POPUP_RESTART:
@@ -98,6 +108,18 @@ ui_popup_check(struct ui_state *s, const struct view *v, uint64_t now)
 		return;
 	}
 	ui_popup_close(s);
+}
+
+/* After what is in the box, which a very small one does not hold. */
+static void
+draw_sides(const struct ui_state *s, struct grid *g)
+{
+	const struct ui_box *b = &s->box;
+
+	for (int r = b->row + 1; r < b->row + b->height - 1; r++) {
+		grid_put(g, r, b->col, 1, ROLE_TEXT, s->g->v);
+		grid_put(g, r, b->col + b->width - 1, 1, ROLE_TEXT, s->g->v);
+	}
 }
 
 void
@@ -123,6 +145,7 @@ ui_popup_draw(struct ui_state *s, struct grid *g, const struct view *v, uint64_t
 		ui_confirm_draw(s, g, v);
 		break;
 	}
+	draw_sides(s, g);
 }
 
 void

@@ -11,7 +11,8 @@
 
 /* What a popup says: long for a normal screen, short for a small one. */
 struct words {
-	const char *title, *footer, *small_footer;
+	char title[160];
+	const char *footer, *small_footer;
 	char lines[LINES_MAX][320];
 	int n;
 	int buttons;	/* line of the buttons; -1: none */
@@ -28,6 +29,29 @@ counts(const struct view *v, const char *model, int *in_flight, int *queued, cha
 	*in_flight = e != NULL ? e->in_flight : 0;
 	*queued = e != NULL ? e->queued : 0;
 	text_duration(drain, size, e != NULL ? e->drain_limit : 0, false);
+}
+
+/* What runs, but for one: how many models, and requests in flight there; the longest drain of them. */
+struct others {
+	int models, in_flight;
+	uint64_t drain;
+};
+
+static struct others
+count_others(const struct view *v, const char *but)
+{
+	struct others o = {0};
+
+	for (size_t i = 0; i < v->nengines; i++) {
+		const struct view_engine *e = &v->engines[i];
+
+		if (e->state == ENGINE_STOPPED || e->state == ENGINE_FAILED || strcmp(e->id, but) == 0)
+			continue;
+		o.models++;
+		o.in_flight += e->in_flight;
+		o.drain = e->drain_limit > o.drain ? e->drain_limit : o.drain;
+	}
+	return o;
 }
 
 static void
@@ -67,6 +91,32 @@ flight_lines(struct words *w, bool small, int in_flight, int queued, const char 
 		add(w, t, "");
 }
 
+/* Which of several it is about, where the first line does not say it. */
+static void
+title(struct words *w, bool small, const struct view *v, const char *model, const char *verb, const char *usual)
+{
+	if (small && count_others(v, model).models > 0)
+		snprintf(w->title, sizeof(w->title), "%s %s", verb, head_name(v, model));
+	else
+		snprintf(w->title, sizeof(w->title), "%s", usual);
+}
+
+/* What goes on. */
+static void
+others_line(struct words *w, bool small, const struct view *v, const char *model)
+{
+	struct others o = count_others(v, model);
+	char t[160];
+
+	if (small || o.models == 0)
+		return;
+	if (o.models == 1)
+		snprintf(t, sizeof(t), "The other model goes on (%d in flight).", o.in_flight);
+	else
+		snprintf(t, sizeof(t), "The %d other models go on (%d in flight).", o.models, o.in_flight);
+	add(w, t, "");
+}
+
 static void
 words_stop(struct words *w, bool small, const struct view *v, const char *model, bool restart)
 {
@@ -74,7 +124,7 @@ words_stop(struct words *w, bool small, const struct view *v, const char *model,
 	char drain[32], t[400];
 
 	counts(v, model, &in_flight, &queued, drain, sizeof(drain));
-	w->title = restart ? "Restart model" : "Stop model";
+	title(w, small, v, model, restart ? "Restart" : "Stop", restart ? "Restart model" : "Stop model");
 	w->footer = restart ? "y restart  n/Esc/Enter cancel" : "y stop  n/Esc/Enter cancel";
 	w->small_footer = restart ? "y restart  Esc cancel" : "y stop  Esc cancel";
 	if (!small) {
@@ -83,6 +133,7 @@ words_stop(struct words *w, bool small, const struct view *v, const char *model,
 		add(w, "", "");
 	}
 	flight_lines(w, small, in_flight, queued, drain, restart);
+	others_line(w, small, v, model);
 	if (!small)
 		add(w, "", "");
 	buttons(w, small, restart ? "Restart" : "Stop");
@@ -95,7 +146,7 @@ words_force(struct words *w, bool small, const struct view *v, const char *model
 	char drain[32], t[400];
 
 	counts(v, model, &in_flight, &queued, drain, sizeof(drain));
-	w->title = "Force restart";
+	title(w, small, v, model, "Kill", "Force restart");
 	w->footer = "y restart  n/Esc/Enter cancel";
 	w->small_footer = "y restart  Esc cancel";
 	if (small) {
@@ -108,6 +159,7 @@ words_force(struct words *w, bool small, const struct view *v, const char *model
 		snprintf(t, sizeof(t), "SIGKILL at once, without drain: %d in flight %s cut.", in_flight,
 		    in_flight == 1 ? "is" : "are");
 		add(w, in_flight > 0 ? t : "SIGKILL at once; no request is in flight.", "");
+		others_line(w, small, v, model);
 		add(w, "", "");
 	}
 	buttons(w, small, "Restart");
@@ -119,7 +171,7 @@ words_cancel(struct words *w, bool small, const struct view *v, uint64_t id)
 	const struct view_request *r = view_request_find(v, id);
 	char t[400];
 
-	w->title = "Cancel request";
+	snprintf(w->title, sizeof(w->title), "Cancel request");
 	w->footer = "y cancel it  n/Esc/Enter keep it";
 	w->small_footer = "y cancel it  Esc keep it";
 	snprintf(t, sizeof(t), "Cancel request %llu%s%s?", (unsigned long long)id,
@@ -137,7 +189,7 @@ words_replace(struct words *w, bool small, const char *path)
 {
 	char name[128];
 
-	w->title = "Save log";
+	snprintf(w->title, sizeof(w->title), "Save log");
 	w->footer = "y replace  n/Esc/Enter cancel";
 	w->small_footer = "y replace  Esc cancel";
 	text_clip_start(name, sizeof(name), path, small ? 20 : 40, "...");
@@ -150,30 +202,50 @@ words_replace(struct words *w, bool small, const char *path)
 	buttons(w, small, "Replace it");
 }
 
+/* Of one model, of several, of none. */
+static void
+quit_texts(char *runs, char *stop, size_t size, bool small, const struct others *o)
+{
+	if (o->models > 1) {
+		snprintf(runs, size, "The supervisor and its %d models run in this terminal.", o->models);
+		snprintf(stop, size, "Stop %d models and quit", o->models);
+	} else if (o->models == 1) {
+		snprintf(runs, size, "The supervisor and its model run in this terminal.");
+		snprintf(stop, size, small ? "Stop model and quit" : "Stop the model and quit");
+	} else {
+		snprintf(runs, size, "The supervisor runs in this terminal.");
+		snprintf(stop, size, "Stop it and quit");
+	}
+}
+
 static void
 words_quit(struct words *w, bool small, const struct view *v)
 {
-	int in_flight, queued;
-	char drain[32], t[160];
+	struct others all = count_others(v, "");
+	char drain[32], runs[80], stop[80], t[160];
 
-	counts(v, "", &in_flight, &queued, drain, sizeof(drain));
-	in_flight = (int)v->in_flight;	/* of all models */
-	w->title = "Quit mai";
+	quit_texts(runs, stop, sizeof(runs), small, &all);
+	text_duration(drain, sizeof(drain), all.drain, false);
+	snprintf(w->title, sizeof(w->title), "Quit mai");
 	w->footer = "d detach  s stop and quit  Esc cancel";
 	w->small_footer = "Esc cancel";
 	w->width = 60;
 	if (small) {
 		add(w, "d Detach, keep serving", "");
-		add(w, "s Stop model and quit", "");
+		if (all.models > 1 && v->in_flight > 0)
+			snprintf(t, sizeof(t), "s Stop %d models, %llu in flight", all.models, (unsigned long long)v->in_flight);
+		else
+			snprintf(t, sizeof(t), "s %s", stop);
+		add(w, t, "");
 		return;
 	}
-	add(w, "The supervisor and its model run in this terminal.", "");
+	add(w, runs, "");
 	add(w, "", "");
 	add(w, "  d  Detach: keep serving in background (mai attach)", "");
-	if (in_flight > 0)
-		snprintf(t, sizeof(t), "  s  Stop the model and quit (%d in flight, %s drain)", in_flight, drain);
+	if (v->in_flight > 0)
+		snprintf(t, sizeof(t), "  s  %s (%llu in flight, %s drain)", stop, (unsigned long long)v->in_flight, drain);
 	else
-		snprintf(t, sizeof(t), "  s  Stop the model and quit");
+		snprintf(t, sizeof(t), "  s  %s", stop);
 	add(w, t, "");
 	add(w, "  Esc  Cancel", "");
 }

@@ -9,8 +9,9 @@
 #define HELP_LINES 64
 
 struct line {
-	const struct ui_binding *b;	/* NULL: the heading of group */
+	const struct ui_binding *b;	/* NULL: the heading of group, or */
 	enum ui_group group;
+	const char *text;		/* a line of its own */
 };
 
 static int
@@ -27,6 +28,10 @@ lines_of(const struct ui_state *s, struct line *out, int n, enum ui_group g)
 static void
 draw_line(struct grid *g, int row, int col, int width, int key_width, const struct line *l)
 {
+	if (l->text != NULL) {
+		grid_put_end(g, row, col, width, ROLE_MUTED, l->text);
+		return;
+	}
 	if (l->b == NULL) {
 		grid_put(g, row, col, width, ROLE_TITLE, ui_group_name(l->group));
 		return;
@@ -78,31 +83,48 @@ mouse_line(const struct ui_state *s)
 	    "mouse off: the terminal's own selection works; M turns it on";
 }
 
+/* The columns: all in the left one, or the log's keys and the requests' in the right one. */
+struct columns {
+	struct line left[HELP_LINES], right[HELP_LINES];
+	int nl, nr;
+	char pin[80];
+};
+
+static void
+fill(const struct ui_state *s, struct columns *c, bool two)
+{
+	snprintf(c->pin, sizeof(c->pin), "%s pinned: never gives way to another model", s->g->pin);
+	c->nl = lines_of(s, c->left, 0, GROUP_MODEL);
+	c->nr = 0;
+	c->nl = lines_of(s, c->left, c->nl, GROUP_VIEW);
+	if (two) {
+		c->nr = lines_of(s, c->right, 0, GROUP_LOG);
+		c->nr = lines_of(s, c->right, c->nr, GROUP_REQUESTS);
+		return;
+	}
+	c->nl = lines_of(s, c->left, c->nl, GROUP_LOG);
+	c->nl = lines_of(s, c->left, c->nl, GROUP_REQUESTS);
+	c->left[c->nl++] = (struct line){.text = c->pin};
+	c->left[c->nl++] = (struct line){.text = mouse_line(s)};
+}
+
 /* Two columns where they fit, else pages of one. */
 void
 ui_help_draw(struct ui_state *s, struct grid *g)
 {
-	struct line left[HELP_LINES], right[HELP_LINES];
-	int nl = 0, nr = 0, rows, per;
+	struct columns c;
+	int rows, per, foot;
 	struct ui_box b;
 	char title[48];
-	bool two = g->cols >= 78, foot;
+	bool two = g->cols >= 78;
 
 	if (s->popup.finding) {
 		draw_found(s, g);
 		return;
 	}
-	nl = lines_of(s, left, nl, GROUP_MODEL);
-	nl = lines_of(s, left, nl, GROUP_VIEW);
-	if (two) {
-		nr = lines_of(s, right, nr, GROUP_LOG);
-		nr = lines_of(s, right, nr, GROUP_REQUESTS);
-	} else {
-		nl = lines_of(s, left, nl, GROUP_LOG);
-		nl = lines_of(s, left, nl, GROUP_REQUESTS);
-	}
-	rows = nl > nr ? nl : nr;
-	foot = two && rows + 4 <= g->rows;
+	fill(s, &c, two);
+	rows = c.nl > c.nr ? c.nl : c.nr;
+	foot = two && rows + 4 <= g->rows ? 2 : 0;
 	per = rows + 2 <= g->rows ? rows : height_of(rows, g);
 	s->popup.pages = (rows + per - 1) / per;
 	if (s->popup.page >= s->popup.pages)
@@ -111,18 +133,20 @@ ui_help_draw(struct ui_state *s, struct grid *g)
 		snprintf(title, sizeof(title), "Help %d/%d", s->popup.page + 1, s->popup.pages);
 	else
 		snprintf(title, sizeof(title), "Help");
-	b = ui_box_draw(s, g, per + 2 + (foot ? 2 : 0), two ? 78 : g->cols, title,
+	b = ui_box_draw(s, g, per + 2 + foot, two ? 78 : g->cols, title,
 	    s->popup.pages > 1 ? "PgDn more  / find  Esc" : "Esc close  / find a key");
 	for (int i = 0; i < per && i < b.height - 2; i++) {
 		int at = s->popup.page * per + i;
 
-		if (at < nl)
-			draw_line(g, b.row + 1 + i, b.col + 2, two ? 36 : b.width - 4, two ? 9 : 10, &left[at]);
-		if (two && at < nr)
-			draw_line(g, b.row + 1 + i, b.col + 39, b.width - 41, 11, &right[at]);
+		if (at < c.nl)
+			draw_line(g, b.row + 1 + i, b.col + 2, two ? 36 : b.width - 4, two ? 9 : 10, &c.left[at]);
+		if (at < c.nr)
+			draw_line(g, b.row + 1 + i, b.col + 39, b.width - 41, 11, &c.right[at]);
 	}
-	if (foot)
+	if (foot != 0) {
+		grid_put_end(g, b.row + b.height - 3, b.col + 2, b.width - 4, ROLE_MUTED, c.pin);
 		grid_put_end(g, b.row + b.height - 2, b.col + 2, b.width - 4, ROLE_MUTED, mouse_line(s));
+	}
 }
 
 void

@@ -197,7 +197,7 @@ set(struct ui_state *s, const char *arg, struct view_log *log, uint64_t now)
 	bool on = strcmp(value, "on") == 0;
 
 	if (strncmp(arg, "wrap", 4) == 0) {
-		s->log.wrap = on;
+		ui_log_set_wrap(&s->log, on);
 	} else if (strncmp(arg, "follow", 6) == 0) {
 		if (on)
 			ui_log_follow(&s->log);

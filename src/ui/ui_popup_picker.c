@@ -83,6 +83,8 @@ status_text(const struct view *v, const struct view_engine *e)
 		return "running";
 	if (e->state != ENGINE_STOPPED)
 		return engine_state_name(e->state);
+	if (e->missing != NULL)
+		return "no program";
 	return too_large(v, e) ? "too large" : e->discovered ? "discovered" : "";
 }
 
@@ -98,12 +100,12 @@ draw_item(struct ui_state *s, struct grid *g, const struct ui_box *b, int row, c
 	ui_hit_add(s, row, left, b->width - 2, 1, HIT_ITEM, ui_list_key(e->id));
 	if (selected)
 		grid_fill(g, row, left + 1, b->width - 3, role, " ");
-	else if (too_large(v, e))
+	else if (too_large(v, e) || e->missing != NULL)
 		role = ROLE_MUTED;
 	grid_put(g, row, left + 1, 1, role, selected ? ">" : " ");
 	if (e == view_current(v) && e->state != ENGINE_STOPPED)
 		grid_put(g, row, left + 2, 1, role, "*");
-	grid_put_model(g, row, left + 4, name, role, e->name);
+	head_put_model(s, g, row, left + 4, name, role, e);
 	if (!small)
 		grid_put_end(g, row, left + 38, 5, role, e->kind_short != NULL ? e->kind_short : "");
 	if (e->memory != 0) {
@@ -117,21 +119,64 @@ draw_item(struct ui_state *s, struct grid *g, const struct ui_box *b, int row, c
 }
 
 static void
-memory_line(struct grid *g, const struct ui_box *b, int row, const struct view *v, const struct view_engine *e)
+memory_text(char *out, size_t size, const struct ui_box *b, const struct view *v, const struct view_engine *e)
 {
-	char need[24], left[24], t[160];
-	uint64_t after = room_for(v);
+	char need[24], left[24];
 	bool tight = too_large(v, e);
 
+	out[0] = '\0';
 	if (e->memory == 0)
 		return;
 	text_size(need, sizeof(need), e->memory);
-	text_size(left, sizeof(left), after);
+	text_size(left, sizeof(left), room_for(v));
 	if (v->memory_total == 0 || b->width < 50)
-		snprintf(t, sizeof(t), "needs ~%s%s", need, tight ? ", too much" : "");
+		snprintf(out, size, "needs ~%s%s", need, tight ? ", too much" : "");
 	else
-		snprintf(t, sizeof(t), "needs ~%s; %s%s free after unload", need, tight ? "only " : "", left);
-	grid_put_end(g, row, b->col + 2, b->width - 4, tight ? ROLE_WARN : ROLE_TEXT, t);
+		snprintf(out, size, "needs ~%s; %s%s free after unload", need, tight ? "only " : "", left);
+}
+
+/* Below the list: what stands against the selected one, or what memory it takes. */
+static void
+note_lines(struct grid *g, const struct ui_box *b, const struct view *v, const struct view_engine *e)
+{
+	int row = b->row + b->height - 2, col = b->col + 2, width = b->width - 4;
+	char t[320];
+
+	if (e->missing == NULL) {
+		memory_text(t, sizeof(t), b, v, e);
+		grid_put_end(g, row, col, width, too_large(v, e) ? ROLE_WARN : ROLE_TEXT, t);
+		return;
+	}
+	snprintf(t, sizeof(t), strchr(e->missing, '/') != NULL ? "%s is not there%s" : "%s is not in PATH%s", e->missing,
+	    e->install != NULL ? "; to install it:" : "");
+	if (e->install == NULL) {
+		grid_put_end(g, row, col, width, ROLE_WARN, t);
+		return;
+	}
+	grid_put_end(g, row - 1, col, width, ROLE_WARN, t);
+	grid_put_end(g, row, col, width, ROLE_TITLE, e->install);
+}
+
+/* Nobody has a model yet: what could run one. */
+static int
+missing_lines(struct grid *g, const struct ui_box *b, int row, int rows, const char *missing)
+{
+	char program[128];
+	int n = 0;
+
+	for (const char *p = missing; p != NULL && *p != '\0'; n++) {
+		size_t len = strcspn(p, "\n"), name = strcspn(p, "\t\n"), line = name + (p[name] == '\t');
+		char t[320];
+
+		if (g != NULL && n < rows) {
+			snprintf(program, sizeof(program), "%.*s", (int)name, p);
+			snprintf(t, sizeof(t), "%.*s", (int)(len - line), p + line);
+			grid_put_end(g, row + n, b->col + 2, 14, ROLE_TITLE, program);
+			grid_put_end(g, row + n, b->col + 17, b->width - 19, ROLE_TEXT, t);
+		}
+		p += len + (p[len] == '\n');
+	}
+	return n;
 }
 
 static void
@@ -149,6 +194,19 @@ filter_line(const struct ui_state *s, struct grid *g, const struct ui_box *b, co
 	grid_put(g, b->row + 1, b->col + 49, b->width - 50, ROLE_TEXT, t);
 }
 
+static void
+draw_none(struct grid *g, const struct ui_box *b, int rows, const struct view *v)
+{
+	if (b->height <= 4)
+		return;
+	grid_put_end(g, b->row + 3, b->col + 5, b->width - 6, ROLE_MUTED,
+	    v->nengines > 0 ? "nothing fits; Backspace" : "no model is known: `mai MODEL`, or modelDirectory");
+	if (v->nengines == 0 && v->missing != NULL && v->missing[0] != '\0' && rows > 2) {
+		grid_put_end(g, b->row + 5, b->col + 2, b->width - 4, ROLE_WARN, "not in PATH, and how to install it:");
+		missing_lines(g, b, b->row + 6, b->row + b->height - 1 - (b->row + 6), v->missing);
+	}
+}
+
 void
 ui_picker_draw(struct ui_state *s, struct grid *g, const struct view *v)
 {
@@ -160,7 +218,8 @@ ui_picker_draw(struct ui_state *s, struct grid *g, const struct view *v)
 	pick(s, v, &p);
 	if (g->rows < 14)
 		most = g->rows - 8;
-	rows = p.n < 1 ? 1 : p.n > most ? most : p.n;
+	rows = v->nengines == 0 ? 2 + missing_lines(NULL, NULL, 0, 0, v->missing) : p.n;
+	rows = rows > most ? most : rows;
 	if (rows < 1)
 		rows = 1;
 	b = ui_box_draw(s, g, rows + 6, small ? g->cols : 72, "Swap model", small ? "Enter swap  Esc" :
@@ -172,11 +231,10 @@ ui_picker_draw(struct ui_state *s, struct grid *g, const struct view *v)
 
 		draw_item(s, g, &b, b.row + 3 + i, v, &v->engines[p.at[n]], n == at);
 	}
-	if (p.n == 0 && b.height > 4)
-		grid_put_end(g, b.row + 3, b.col + 5, b.width - 6, ROLE_MUTED,
-		    v->nengines == 0 ? "no model is known" : "nothing fits; Backspace");
+	if (p.n == 0)
+		draw_none(g, &b, rows, v);
 	if (at >= 0 && b.height >= 6)
-		memory_line(g, &b, b.row + b.height - 2, v, &v->engines[p.at[at]]);
+		note_lines(g, &b, v, &v->engines[p.at[at]]);
 	pick_fini(&p);
 }
 
@@ -190,10 +248,14 @@ choose(struct ui_state *s, const struct view *v, const struct picks *p, uint64_t
 		return;
 	e = &v->engines[p->at[at]];
 	ui_popup_close(s);
-	if (e->state == ENGINE_READY && e == view_current(v))
-		ui_say(s, UI_MSG_INFO, now, "%s is running already", e->name);
-	else
+	if (e->state != ENGINE_READY) {
 		ui_send(s, out, UI_SWAP, e->id, 0, now);
+		return;
+	}
+	/* Nothing to do but to look at it. */
+	if (ui_loaded(s, v) > 0)
+		snprintf(s->model, sizeof(s->model), "%s", e->id);
+	ui_say(s, UI_MSG_INFO, now, "%s is running already", e->name);
 }
 
 void

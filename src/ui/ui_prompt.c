@@ -38,11 +38,14 @@ ui_prompt_open(struct ui_state *s, enum ui_prompt p)
 	s->prompt = p;
 	ui_edit_clear(&s->edit);
 	s->past[p].at = s->past[p].n;
-	if (p == PROMPT_FILTER) {
-		ui_edit_set(&s->edit, s->log.filter.text);
+	if (p == PROMPT_SEARCH) {
+		ui_edit_offer(&s->edit, s->log.search.text);
+	} else if (p == PROMPT_FILTER) {
+		/* Of a search only its matches may be wanted. */
+		ui_edit_offer(&s->edit, s->log.filter.text[0] != '\0' ? s->log.filter.text : s->log.search.text);
 	} else if (p == PROMPT_SAVE) {
 		file_name(name, sizeof(name));
-		ui_edit_set(&s->edit, name);
+		ui_edit_offer(&s->edit, name);
 	}
 }
 
@@ -75,6 +78,8 @@ ui_prompt_told(struct ui_state *s, const struct view_log *log, enum ui_jump what
 	bool error = what == JUMP_ERROR || what == JUMP_ERROR_BACK;
 	struct err e = {{0}};
 
+	if (found == UI_IS_LAST)
+		ui_say(s, UI_MSG_INFO, now, "this is the last error; e goes on with the first, E back");
 	if (found != UI_NOT_FOUND)
 		return;
 	if (error) {

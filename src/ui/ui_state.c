@@ -56,7 +56,7 @@ enum ui_screen
 ui_screen_of(const struct ui_state *s, const struct view *v, enum ui_link link)
 {
 	const struct view_engine *e = ui_engine(s, v);
-	bool list = ui_loaded(v) > 0;
+	bool list = ui_loaded(s, v) > 0;
 
 	if (link == UI_LINK_DOWN)
 		return SCREEN_LINK_DOWN;
@@ -231,7 +231,7 @@ note_link(struct ui_state *s, const struct ui_link_state *link)
 static void
 lay_out(struct ui_state *s, const struct view *v)
 {
-	struct ui_wish w = {.cols = s->cols, .rows = s->rows, .nmodels = ui_loaded(v), .zoom = s->zoom, .split = s->split};
+	struct ui_wish w = {.cols = s->cols, .rows = s->rows, .nmodels = ui_loaded(s, v), .zoom = s->zoom, .split = s->split};
 	uint64_t *keys;
 	size_t *at;
 
@@ -257,6 +257,8 @@ ui_compose(struct ui_state *s, struct grid *g, const struct view *v, struct view
 	s->nhits = 0;
 	ui_log_sync(&s->log, log);
 	keep_said(s, log);
+	/* The few lines that are new are looked at first; of many the rest is done between frames. */
+	ui_log_scan(&s->log, log, clock_us() + UI_SLICE_US / 2);
 	note_screen(s, v, log);
 	waited = s->log.jump;
 	ui_prompt_told(s, log, waited, ui_log_settle(&s->log, log), now);
@@ -264,12 +266,11 @@ ui_compose(struct ui_state *s, struct grid *g, const struct view *v, struct view
 	ui_pane_head(s, g, v, link, now);
 	ui_pane_requests(s, g, v, now);
 	ui_pane_log(s, g, v, log);
-	/* The bar says what can be done in a popup, which is known once it was laid out; a large one lies over it. */
+	/* The bar says what can be done in a popup, which is known once it was laid out. */
+	s->box.height = 0;
 	if (s->popup.kind != POPUP_NONE)
 		ui_popup_draw(s, g, v, now);
 	ui_pane_bar(s, g, v, log, link, now);
-	if (s->popup.kind != POPUP_NONE && s->nhits > 0 && s->hits[0].row + s->hits[0].rows > s->lay.bar_row)
-		ui_popup_draw(s, g, v, now);
 }
 
 int
@@ -284,9 +285,8 @@ ui_tick(const struct ui_state *s, const struct view *v, uint64_t now)
 		ms = ms < 100 ? ms : 100;
 	else if (s->screen == SCREEN_STARTING && e != NULL && e->progress < 0 && e->usual_ms == 0)
 		ms = ms < 250 ? ms : 250;
-	for (int i = 0; i < UI_NINTENTS; i++)
-		if (s->pending[i].on)
-			ms = ms < 250 ? ms : 250;
+	if (s->npending > 0)
+		ms = ms < 250 ? ms : 250;
 	if (s->msg.at != 0 && s->msg.level != UI_MSG_ERROR && now < s->msg.at + life && s->msg.at + life - now < (uint64_t)ms)
 		ms = (int)(s->msg.at + life - now);
 	return ms > 0 ? ms : 1;

@@ -19,6 +19,8 @@
 #define UI_SLICE_US 4000	/* of search and filter at a time */
 
 #define UI_HISTORY 20
+#define UI_AWAY 16		/* failures that are not shown any more */
+#define UI_PENDING 16		/* actions under way that are remembered */
 
 enum ui_focus { FOCUS_LOG, FOCUS_MODELS, FOCUS_REQUESTS, FOCUS_N };
 enum ui_sort { SORT_AGE, SORT_TOKENS, SORT_RATE, SORT_N };
@@ -27,9 +29,12 @@ enum ui_sort { SORT_AGE, SORT_TOKENS, SORT_RATE, SORT_N };
 struct ui_edit {
 	char text[UI_TEXT_MAX];
 	size_t len, at;		/* at: where the next character goes */
+	bool offered;		/* the text goes when one is typed, and stays when it is moved in */
 };
 void ui_edit_clear(struct ui_edit *e);
 void ui_edit_set(struct ui_edit *e, const char *text);
+/* A text to be taken as it is, edited, or typed over. */
+void ui_edit_offer(struct ui_edit *e, const char *text);
 /* True when the key changed or was meant for the text. */
 bool ui_edit_key(struct ui_edit *e, int key);
 /* Draws it with its cursor in at most width columns; the part around the cursor is what is seen. */
@@ -66,11 +71,16 @@ struct ui_popup {
 	char *last;			/* (owned) of a request: what was shown while it lived */
 };
 
+/* A box on the screen, with its frame. */
+struct ui_box {
+	int row, col, height, width;
+};
+
 enum ui_prompt { PROMPT_NONE, PROMPT_SEARCH, PROMPT_FILTER, PROMPT_SAVE, PROMPT_N };
 
 /* What was typed into a prompt before, the newest last. */
 struct ui_past {
-	char text[UI_HISTORY][UI_PATTERN_MAX];
+	char text[UI_HISTORY][UI_TEXT_MAX];
 	int n, at;			/* at: shown now; n: none of them */
 };
 
@@ -101,6 +111,7 @@ struct ui_state {
 	char model[UI_TEXT_MAX];	/* selected among several loaded ones; "": the current one */
 	struct ui_log log;
 	struct ui_popup popup;
+	struct ui_box box;		/* where it was drawn in this frame; height 0: nowhere */
 	enum ui_prompt prompt;
 	struct ui_edit edit;		/* of the prompt */
 	struct ui_past past[PROMPT_N];
@@ -110,15 +121,22 @@ struct ui_state {
 		uint64_t at;		/* 0: none */
 	} msg;
 	struct {
-		bool on;
+		enum ui_intent_kind kind;
+		uint64_t what;		/* a model's key or a request's id */
 		uint64_t since, seq;	/* view_seq when it began: unchanged means a silent core */
-	} pending[UI_NINTENTS];
+	} pending[UI_PENDING];
+	int npending;
+	struct {
+		uint64_t what, failed_wall;
+	} away[UI_AWAY];
+	int naway;
 	uint64_t view_seq;
 	bool quitting;			/* the core was told to end */
 	bool offered;			/* without any model the picker opened by itself, once */
 	bool suspend, redraw, bell;
 	bool want_failure;		/* the log is to jump to the error, which may come later than the state */
-	bool pasting, pasted;
+	bool pasting;
+	uint64_t pasted_at;		/* the last of it came */
 	bool mouse, mouse_set;		/* set: by the person, not by the configuration */
 	struct ui_mouse clicked;	/* what came with UI_K_MOUSE */
 	struct ui_hit hits[UI_HITS];
@@ -136,8 +154,10 @@ enum ui_screen ui_screen_of(const struct ui_state *s, const struct view *v, enum
 /* The engine that header, keys and panes are about: the selected one of several loaded ones, else the current one. */
 struct view_engine *ui_engine(const struct ui_state *s, const struct view *v);
 /* How many loaded models need a row each; 0 for one (a swap counts as one). */
-int ui_loaded(const struct view *v);
-bool ui_is_loaded(const struct view_engine *e);
+int ui_loaded(const struct ui_state *s, const struct view *v);
+bool ui_is_loaded(const struct ui_state *s, const struct view_engine *e);
+/* A failed one has no row any more, until it fails again. */
+void ui_put_away(struct ui_state *s, const struct view_engine *e);
 
 /* Composes a whole frame into g. */
 void ui_compose(struct ui_state *s, struct grid *g, const struct view *v, struct view_log *log,
@@ -168,7 +188,7 @@ void ui_rule(struct ui_state *s, struct grid *g, int row, bool focused, const ch
 /* The requests that are shown, as indices into the view in their order (owned by the caller), and the keys of the list. */
 size_t ui_requests_shown(const struct ui_state *s, const struct view *v, size_t **at, uint64_t **keys);
 /* The loaded ones likewise. */
-size_t ui_models_shown(const struct view *v, size_t **at, uint64_t **keys);
+size_t ui_models_shown(const struct ui_state *s, const struct view *v, size_t **at, uint64_t **keys);
 /* A key for struct ui_list that follows a name. */
 uint64_t ui_list_key(const char *id);
 /* What stands in those cells takes clicks from now on. */
@@ -202,9 +222,6 @@ void ui_palette_key(struct ui_state *s, int key, const struct view *v, struct vi
 void ui_text_draw(struct ui_state *s, struct grid *g, const struct view *v, uint64_t now);
 void ui_text_key(struct ui_state *s, int key, uint64_t now);
 /* An empty box in the middle, at most as large as the screen; its corner and inner size come out. */
-struct ui_box {
-	int row, col, height, width;	/* with the frame */
-};
 struct ui_box ui_box_draw(struct ui_state *s, struct grid *g, int height, int width, const char *title,
     const char *footer);
 
@@ -219,7 +236,10 @@ const char *ui_screen_word(enum ui_screen screen);
 enum ui_role ui_screen_role(enum ui_screen screen);
 /* The engine's state as a screen. */
 enum ui_screen ui_screen_of_engine(const struct view_engine *e);
-/* Sends an intent unless one of the kind is pending. */
+/* An action for a model or a request is under way, or over. */
+void ui_pend(struct ui_state *s, enum ui_intent_kind kind, const char *model, uint64_t id, bool on, uint64_t now);
+bool ui_pends(const struct ui_state *s, enum ui_intent_kind kind, const char *model, uint64_t id);
+/* Sends an intent unless the same is under way. */
 void ui_send(struct ui_state *s, struct ui_intent *out, enum ui_intent_kind kind, const char *model, uint64_t id,
     uint64_t now);
 /* "1,204" */

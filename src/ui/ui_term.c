@@ -26,12 +26,12 @@
 #include "ui/ui_keys.h"
 #include "ui/ui_term_priv.h"
 
-
 #define PASTE_ON "\033[?2004h"
 #define PASTE_OFF "\033[?2004l"
 #define MOUSE_ON "\033[?1000h\033[?1006h"
 #define MOUSE_OFF "\033[?1006l\033[?1000l"
 #define COPY_MAX 8192
+#define SIZE_MOST 1000		/* rows and columns */
 
 static const int fatal_signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
 
@@ -187,6 +187,39 @@ set_modes(void)
 	define_key("\033[<", K_CLICK);
 }
 
+/* What nobody can have is not believed: a screen of 65535x65535 would be gigabytes. */
+static void
+ask_size(int *rows, int *cols)
+{
+	struct winsize ws = {0};
+
+	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &ws) != 0 || ws.ws_row == 0 || ws.ws_col == 0) {
+		ws.ws_row = 24;
+		ws.ws_col = 80;
+	}
+	*rows = ws.ws_row < SIZE_MOST ? ws.ws_row : SIZE_MOST;
+	*cols = ws.ws_col < SIZE_MOST ? ws.ws_col : SIZE_MOST;
+}
+
+/* Curses takes its first size from the environment, so that it believes no more than we do; later ones are ours to tell. */
+static SCREEN *
+open_screen(const char *type)
+{
+	char text[16];
+	SCREEN *screen;
+	int rows, cols;
+
+	ask_size(&rows, &cols);
+	snprintf(text, sizeof(text), "%d", rows);
+	setenv("LINES", text, 1);
+	snprintf(text, sizeof(text), "%d", cols);
+	setenv("COLUMNS", text, 1);
+	screen = newterm(type, stdout, stdin);
+	unsetenv("LINES");
+	unsetenv("COLUMNS");
+	return screen;
+}
+
 int
 term_open(const char *theme, bool mono, const char **note, struct err *e)
 {
@@ -202,9 +235,7 @@ term_open(const char *theme, bool mono, const char **note, struct err *e)
 		return err_set(e, "%s", why.msg);
 	if (tcgetattr(STDIN_FILENO, &term.saved) != 0)
 		return err_set(e, "not a terminal");
-	unsetenv("LINES");
-	unsetenv("COLUMNS");
-	term.screen = newterm(type, stdout, stdin);
+	term.screen = open_screen(type);
 	if (term.screen == NULL)
 		return err_set(e, "the terminal type %s is not known", type);
 	set_modes();
@@ -301,14 +332,14 @@ show_row(const struct grid *g, int row)
 bool
 term_show(const struct grid *g, bool force)
 {
-	bool any = force || term.shown.rows != g->rows || term.shown.cols != g->cols;
+	bool all = force || term.shown.rows != g->rows || term.shown.cols != g->cols, any = all;
 
 	if (!term.open)
 		return false;
 	for (int r = 0; r < g->rows && r < LINES; r++)
-		if (any || !grid_row_same(&term.shown, g, r)) {
+		if (all || !grid_row_same(&term.shown, g, r)) {
 			show_row(g, r);
-			any = any || r >= 0;
+			any = true;
 		}
 	if (!any)
 		return false;
@@ -376,14 +407,7 @@ term_copy(const char *p, size_t n)
 void
 term_resize(int *rows, int *cols)
 {
-	struct winsize ws = {0};
-
-	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &ws) != 0 || ws.ws_row == 0 || ws.ws_col == 0) {
-		ws.ws_row = 24;
-		ws.ws_col = 80;
-	}
-	*rows = ws.ws_row;
-	*cols = ws.ws_col;
+	ask_size(rows, cols);
 	if (is_term_resized(*rows, *cols))
 		resizeterm(*rows, *cols);
 }

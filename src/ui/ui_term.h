@@ -28,7 +28,7 @@ int term_key(bool *lost, struct ui_mouse *m);
 void term_mouse(bool on);
 /* Puts n bytes into the terminal's clipboard (OSC 52); false where terminfo knows of none, or it is too much. */
 bool term_copy(const char *p, size_t n);
-/* Asks the terminal for its size (0x0 counts as 24x80) and adapts. */
+/* Asks the terminal for its size (0x0 counts as 24x80, more than a thousand as that) and adapts. */
 void term_resize(int *rows, int *cols);
 void term_bell(void);
 /* Other colours from now on. */

@@ -12,7 +12,7 @@
 #define V(t, name) {#name, t, offsetof(struct view, name)}
 
 const struct view_field view_engine_fields[] = {
-	E(VT_STR, id), E(VT_STR, name), E(VT_STR, kind), E(VT_STR, kind_short), E(VT_STATE, state),
+	E(VT_KEY, id), E(VT_STR, name), E(VT_STR, kind), E(VT_STR, kind_short), E(VT_STATE, state),
 	E(VT_REASON, reason), E(VT_BOOL, current), E(VT_BOOL, pinned), E(VT_BOOL, unlisted), E(VT_BOOL, quarantined),
 	E(VT_BOOL, discovered), E(VT_INT, pid), E(VT_INT, port), E(VT_INT, attempt), E(VT_INT, max_attempts),
 	E(VT_U64, since), E(VT_U64, spawned_at), E(VT_U64, ready_at), E(VT_U64, retry_at), E(VT_U64, kill_at),
@@ -20,11 +20,12 @@ const struct view_field view_engine_fields[] = {
 	E(VT_U64, drain_limit), E(VT_U64, usual_ms), E(VT_INT, progress), E(VT_U64, rss), E(VT_U64, cpu_permille),
 	E(VT_U64, memory), E(VT_U64, last_used_wall), E(VT_INT, in_flight), E(VT_INT, queued), E(VT_STR, last_exit),
 	E(VT_STR, cause), E(VT_U64, failed_wall), E(VT_STR, stopped_by), E(VT_STR, live), E(VT_DBL, tps),
+	E(VT_STR, missing), E(VT_STR, install),
 	{NULL, VT_STR, 0},
 };
 
 const struct view_field view_request_fields[] = {
-	R(VT_U64, id), R(VT_STR, client), R(VT_STR, model), R(VT_STR, path), R(VT_STR, api), R(VT_PHASE, phase),
+	R(VT_U64, id), R(VT_STR, client), R(VT_KEY, model), R(VT_STR, path), R(VT_STR, api), R(VT_PHASE, phase),
 	R(VT_U64, since), R(VT_U64, bytes_in), R(VT_U64, bytes_out), R(VT_I64, tokens_in), R(VT_I64, tokens_out),
 	R(VT_DBL, tokens_per_second), R(VT_INT, position), R(VT_U64, first_byte_at), R(VT_U64, waited_ms),
 	R(VT_I64, prompt_done), R(VT_I64, prompt_total), R(VT_BOOL, stream), {NULL, VT_STR, 0},
@@ -39,21 +40,21 @@ const struct view_field view_hello_fields[] = {
 const struct view_field view_gauge_fields[] = {
 	V(VT_INT, viewers), V(VT_U64, in_flight), V(VT_U64, queued), V(VT_U64, done), V(VT_U64, errors),
 	V(VT_U64, swaps), V(VT_DBL, tps), V(VT_U64, rss), V(VT_U64, cpu_permille), V(VT_U64, memory_free),
-	V(VT_U64, memory_total), V(VT_STR, swap_from), V(VT_STR, swap_to), V(VT_INT, swap_step),
+	V(VT_U64, memory_total), V(VT_KEY, swap_from), V(VT_KEY, swap_to), V(VT_INT, swap_step),
 	V(VT_U64, swap_since), V(VT_STR, swap_who), {NULL, VT_STR, 0},
 };
 
 const struct view_field view_rest_fields[] = {
 	V(VT_U64, queue_max_wait), V(VT_BOOL, insecure), V(VT_U64, log_next), V(VT_BOOL, shutting_down),
 	V(VT_STR, shutdown_text), V(VT_STR, theme), V(VT_BOOL, mouse), V(VT_BOOL, bell), V(VT_BOOL, log_colors),
-	V(VT_U64, lost), {NULL, VT_STR, 0},
+	V(VT_U64, lost), V(VT_KEY, missing), {NULL, VT_STR, 0},
 };
 
 void
 view_fields_fini(const struct view_field *f, void *obj)
 {
 	for (; f->name != NULL; f++) {
-		if (f->type == VT_STR) {
+		if (f->type == VT_STR || f->type == VT_KEY) {
 			char **s = (char **)(void *)((char *)obj + f->off);
 
 			free(*s);

@@ -25,7 +25,7 @@ struct view_hist {
 };
 
 struct view_engine {
-	char *id;			/* (owned, as every string) */
+	char *id;			/* (owned, as every string); as it came, all others but models' ids are harmless */
 	char *name;			/* what to show; never NULL */
 	char *kind, *kind_short;	/* "mlx_lm.server", "mlx" */
 	enum engine_state state;
@@ -50,6 +50,7 @@ struct view_engine {
 	uint64_t failed_wall;		/* when it gave up, wall ms; 0 */
 	char *stopped_by;		/* who; NULL */
 	char *live;			/* unfinished output line; NULL */
+	char *missing, *install;	/* its program, when it is not on this machine; the line that installs it; NULL */
 	struct view_hist *hist;		/* (owned) seen here while it lives, not sent; NULL */
 };
 
@@ -94,6 +95,7 @@ struct view {
 	uint64_t memory_free, memory_total;	/* 0 unknown */
 	uint64_t queue_max_wait;	/* ms */
 	bool insecure;
+	char *missing;			/* without any model: engines that are not there, "program<tab>install line" lines */
 	uint64_t log_next;		/* sequence number the next log line will get */
 	struct view_hist hist;
 	char *shutdown_text;		/* set when the core is ending */

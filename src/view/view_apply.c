@@ -4,9 +4,11 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "base/text.h"
 #include "base/xmalloc.h"
 #include "view/view_int.h"
 
+#define TEXT_MAX 4096	/* bytes of a text */
 #define MANY 4096	/* engines or requests in one view */
 
 #define AT(type, obj, f) (*(type *)(void *)((char *)(obj) + (f)->off))
@@ -26,6 +28,16 @@ get_number(const cJSON *j, double lo, double *out)
 	return 0;
 }
 
+/* What comes from outside may hold what a terminal would obey. Owned by the caller. */
+static char *
+harmless(const char *s)
+{
+	struct strbuf b = STRBUF_INIT;
+
+	text_clean(&b, s, strlen(s), TEXT_MAX);
+	return strbuf_take(&b);
+}
+
 static int
 get_field(const cJSON *j, const struct view_field *f, void *obj, struct err *e)
 {
@@ -33,10 +45,11 @@ get_field(const cJSON *j, const struct view_field *f, void *obj, struct err *e)
 
 	switch (f->type) {
 	case VT_STR:
+	case VT_KEY:
 		if (!cJSON_IsString(j))
 			return bad(e, f);
 		free(AT(char *, obj, f));
-		AT(char *, obj, f) = xstrdup(j->valuestring);
+		AT(char *, obj, f) = f->type == VT_KEY ? xstrdup(j->valuestring) : harmless(j->valuestring);
 		return 0;
 	case VT_BOOL:
 		if (!cJSON_IsBool(j))
@@ -101,7 +114,7 @@ get_engine(const cJSON *o, struct view_engine *out, struct err *e)
 		return e != NULL && e->msg[0] != '\0' ? -1 : err_set(e, "an engine without id");
 	}
 	if (out->name == NULL)
-		out->name = xstrdup(out->id);
+		out->name = harmless(out->id);
 	return 0;
 }
 
@@ -211,6 +224,7 @@ move_fields(const struct view_field *f, struct view *to, struct view *from)
 	for (; f->name != NULL; f++) {
 		switch (f->type) {
 		case VT_STR:
+		case VT_KEY:
 			AT(char *, to, f) = AT(char *, from, f);
 			AT(char *, from, f) = NULL;
 			break;
@@ -361,10 +375,12 @@ apply_request(struct view *v, const cJSON *o, struct err *e)
 static int
 apply_action(struct view *v, const cJSON *o)
 {
+	const char *who = json_str(o, "who", NULL);
+
 	free(v->action);
 	free(v->action_who);
-	v->action = xstrdup(json_str(o, "text", ""));
-	v->action_who = xstrdup0(json_str(o, "who", NULL));
+	v->action = harmless(json_str(o, "text", ""));
+	v->action_who = who != NULL ? harmless(who) : NULL;
 	v->action_n++;
 	return 0;
 }
@@ -373,7 +389,7 @@ static int
 apply_shutdown(struct view *v, const cJSON *o)
 {
 	free(v->shutdown_text);
-	v->shutdown_text = xstrdup(json_str(o, "text", ""));
+	v->shutdown_text = harmless(json_str(o, "text", ""));
 	v->shutting_down = true;
 	return 0;
 }

@@ -6,7 +6,8 @@
 
 #include "view/view.h"
 
-enum view_type { VT_STR, VT_INT, VT_U64, VT_I64, VT_DBL, VT_BOOL, VT_STATE, VT_REASON, VT_PHASE };
+/* VT_STR is for people and made harmless when it comes; VT_KEY stays as it is, to be compared and sent back. */
+enum view_type { VT_STR, VT_KEY, VT_INT, VT_U64, VT_I64, VT_DBL, VT_BOOL, VT_STATE, VT_REASON, VT_PHASE };
 
 struct view_field {
 	const char *name;

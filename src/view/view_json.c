@@ -12,6 +12,7 @@ put_fields(struct jsonw *w, const struct view_field *f, const void *obj)
 		jw_key(w, f->name);
 		switch (f->type) {
 		case VT_STR:
+		case VT_KEY:
 			jw_str(w, AT(char *, obj, f));
 			break;
 		case VT_INT:

@@ -1,29 +1,14 @@
 /* SPDX-License-Identifier: ISC
  * The dashboard's copy of log lines: a queue in one array. */
-#include "view/view_log.h"
+#include "view/view_log_int.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/json.h"
 #include "base/xmalloc.h"
 
 #define NOTES_MAX 200
 #define MODELS_MAX 4096
-
-#define NSOURCES 3
-
-struct view_log {
-	struct view_line *lines;	/* (owned) from start on, n of them */
-	size_t start, n, cap;
-	size_t bytes[NSOURCES], max[NSOURCES];
-	size_t oldest[NSOURCES];	/* no living line of the source stands before that position */
-	size_t notes, dead;
-	uint64_t lost;
-	unsigned generation;
-	char **models;			/* (owned) names; [0] is model 1 */
-	size_t nmodels;
-};
 
 struct view_log *
 view_log_new(size_t max_bytes)
@@ -42,8 +27,10 @@ view_log_free(struct view_log **lp)
 
 	if (l == NULL)
 		return;
-	for (size_t i = 0; i < l->n; i++)
+	for (size_t i = 0; i < l->n; i++) {
 		free(l->lines[l->start + i].text);
+		free(l->lines[l->start + i].colors);
+	}
 	for (size_t i = 0; i < l->nmodels; i++)
 		free(l->models[i]);
 	free(l->models);
@@ -52,13 +39,21 @@ view_log_free(struct view_log **lp)
 	*lp = NULL;
 }
 
+size_t
+view_log_bytes(const struct view_line *x)
+{
+	return x->len + sizeof(*x) + x->ncolors * sizeof(x->colors[0]);
+}
+
 static void
 count_out(struct view_log *l, struct view_line *x)
 {
-	l->bytes[x->source] -= x->len + sizeof(*x);
+	l->bytes[x->source] -= view_log_bytes(x);
 	l->notes -= x->note;
 	free(x->text);
+	free(x->colors);
 	x->text = NULL;
+	x->colors = NULL;
 }
 
 void
@@ -82,7 +77,6 @@ view_log_restart(struct view_log *l)
 	memset(l->oldest, 0, sizeof(l->oldest));
 	l->start = l->dead = 0;
 	l->n = kept;
-	l->lost = 0;
 	l->generation++;
 }
 
@@ -92,8 +86,8 @@ view_log_generation(const struct view_log *l)
 	return l->generation;
 }
 
-static uint16_t
-model_number(struct view_log *l, const char *id)
+uint16_t
+view_log_model_number(struct view_log *l, const char *id)
 {
 	uint16_t known = view_log_model_find(l, id);
 
@@ -127,7 +121,6 @@ drop_at(struct view_log *l, size_t i)
 {
 	struct view_line *x = &l->lines[l->start + i];
 
-	l->lost += !x->note;
 	count_out(l, x);
 	x->dead = true;
 	l->dead++;
@@ -181,8 +174,8 @@ make_room(struct view_log *l)
 	l->lines = xreallocarray(l->lines, l->cap, sizeof(*l->lines));
 }
 
-static void
-make_room_before(struct view_log *l, size_t more)
+void
+view_log_make_room_before(struct view_log *l, size_t more)
 {
 	struct view_line *lines;
 	size_t start;
@@ -199,8 +192,8 @@ make_room_before(struct view_log *l, size_t more)
 	l->start = start;
 }
 
-static uint64_t
-last_key(const struct view_log *l)
+uint64_t
+view_log_last_key(const struct view_log *l)
 {
 	return l->n != 0 ? l->lines[l->start + l->n - 1].key : 0;
 }
@@ -210,8 +203,8 @@ append(struct view_log *l, struct view_line *x)
 {
 	make_room(l);
 	l->lines[l->start + l->n++] = *x;
-	l->bytes[x->source] += x->len + sizeof(*x);
-	while (l->bytes[x->source] > l->max[x->source] && l->bytes[x->source] > x->len + sizeof(*x))
+	l->bytes[x->source] += view_log_bytes(x);
+	while (l->bytes[x->source] > l->max[x->source] && l->bytes[x->source] > view_log_bytes(x))
 		drop_oldest(l, x->source);
 	close_holes(l);
 }
@@ -226,26 +219,33 @@ place_notes(struct view_log *l, uint64_t seq)
 	}
 }
 
+/* Takes x. */
+void
+view_log_take(struct view_log *l, struct view_line *x)
+{
+	if (l->n != 0 && l->n == l->notes + l->dead)
+		place_notes(l, x->seq);
+	append(l, x);
+}
+
 void
 view_log_put(struct view_log *l, uint64_t seq, uint64_t wall_ms, enum log_source source, char level,
     const char *model, const char *text, size_t len)
 {
 	struct view_line x = {.seq = seq, .key = VIEW_KEY(seq), .wall_ms = wall_ms, .source = source, .level = level};
 
-	if (x.key <= last_key(l))
+	if (x.key <= view_log_last_key(l))
 		return;
-	if (l->n != 0 && l->n == l->notes + l->dead)
-		place_notes(l, seq);
 	x.text = xstrndup(text, len);
 	x.len = (uint32_t)strlen(x.text);
-	x.model = model_number(l, model);
-	append(l, &x);
+	x.model = view_log_model_number(l, model);
+	view_log_take(l, &x);
 }
 
 void
 view_log_note(struct view_log *l, uint64_t wall_ms, enum log_source source, char level, const char *text)
 {
-	struct view_line x = {.key = last_key(l) + 1, .wall_ms = wall_ms, .source = source, .level = level, .note = true};
+	struct view_line x = {.key = view_log_last_key(l) + 1, .wall_ms = wall_ms, .source = source, .level = level, .note = true};
 
 	x.seq = x.key / VIEW_KEY(1);
 	if (x.key % VIEW_KEY(1) == 0)
@@ -259,125 +259,6 @@ view_log_note(struct view_log *l, uint64_t wall_ms, enum log_source source, char
 	x.len = (uint32_t)strlen(x.text);
 	append(l, &x);
 	l->notes++;
-}
-
-/* answers ---------------------------------------------------------------------------------------------------------- */
-
-struct item {
-	uint64_t seq, wall_ms;
-	enum log_source source;
-	char level;
-	const char *text, *model;
-};
-
-static bool
-get_item(const cJSON *j, struct item *out)
-{
-	const cJSON *seq = cJSON_GetArrayItem(j, 0), *ms = cJSON_GetArrayItem(j, 1), *source = cJSON_GetArrayItem(j, 2),
-		    *level = cJSON_GetArrayItem(j, 3), *text = cJSON_GetArrayItem(j, 4), *model = cJSON_GetArrayItem(j, 5);
-
-	if (!cJSON_IsNumber(seq) || !cJSON_IsNumber(ms) || !cJSON_IsString(source) || !cJSON_IsString(level) ||
-	    !cJSON_IsString(text) || !(seq->valuedouble >= 1 && seq->valuedouble < 2e15) ||
-	    !(ms->valuedouble >= 0 && ms->valuedouble < 9e15) || log_source_parse(source->valuestring, &out->source) != 0)
-		return false;
-	out->seq = (uint64_t)seq->valuedouble;
-	out->wall_ms = (uint64_t)ms->valuedouble;
-	out->level = level->valuestring[0] != '\0' ? level->valuestring[0] : ' ';
-	out->text = text->valuestring;
-	out->model = cJSON_IsString(model) ? model->valuestring : NULL;
-	return true;
-}
-
-/* NULL with why; else owned by the caller. */
-static cJSON *
-parse_answer(const char *json, size_t n, const cJSON **lines, uint64_t *next, struct err *e)
-{
-	cJSON *o = json_parse(json, n, e);
-	int64_t go_on = json_int(o, "next", -1);
-
-	*lines = json_get(o, "lines");
-	if (cJSON_IsArray(*lines) && go_on >= 0) {
-		*next = (uint64_t)go_on;
-		return o;
-	}
-	if (o != NULL)
-		err_set(e, "no log answer");
-	cJSON_Delete(o);
-	return NULL;
-}
-
-int
-view_log_apply(struct view_log *l, const char *json, size_t n, uint64_t until, uint64_t *next, struct err *e)
-{
-	const cJSON *lines, *j;
-	cJSON *o = parse_answer(json, n, &lines, next, e);
-	int64_t dropped = json_int(o, "dropped", 0);
-	struct item x;
-	int count = 0;
-
-	if (o == NULL)
-		return -1;
-	cJSON_ArrayForEach(j, lines) {
-		if (!get_item(j, &x) || VIEW_KEY(x.seq) <= last_key(l) || (until != 0 && x.seq >= until))
-			continue;
-		view_log_put(l, x.seq, x.wall_ms, x.source, x.level, x.model, x.text, strlen(x.text));
-		count++;
-	}
-	if (dropped > 0)
-		l->lost += (uint64_t)dropped;
-	cJSON_Delete(o);
-	return count;
-}
-
-/* Backwards, so that what finds no room is the oldest. */
-static int
-put_older(struct view_log *l, const cJSON *lines)
-{
-	int total = cJSON_GetArraySize(lines), count = 0;
-	const cJSON **all = xreallocarray(NULL, (size_t)total + 1, sizeof(*all)), *j;
-	uint64_t before = l->n != 0 ? l->lines[l->start].key : UINT64_MAX;
-	struct item x;
-	size_t k = 0;
-
-	cJSON_ArrayForEach(j, lines)
-		all[k++] = j;
-	make_room_before(l, (size_t)total);
-	while (k-- > 0) {
-		struct view_line line;
-
-		if (!get_item(all[k], &x) || VIEW_KEY(x.seq) >= before || l->bytes[x.source] >= l->max[x.source])
-			continue;
-		line = (struct view_line){.seq = x.seq, .key = VIEW_KEY(x.seq), .wall_ms = x.wall_ms, .source = x.source,
-		    .level = x.level, .text = xstrdup(x.text), .model = model_number(l, x.model)};
-		line.len = (uint32_t)strlen(line.text);
-		before = line.key;
-		l->lines[--l->start] = line;
-		l->n++;
-		l->bytes[x.source] += line.len + sizeof(line);
-		count++;
-	}
-	memset(l->oldest, 0, sizeof(l->oldest));
-	free(all);
-	return count;
-}
-
-int
-view_log_apply_older(struct view_log *l, const char *json, size_t n, bool *gap, struct err *e)
-{
-	uint64_t next = 0, first = view_log_first(l);
-	const cJSON *lines;
-	cJSON *o = parse_answer(json, n, &lines, &next, e);
-	int count = 0;
-
-	*gap = false;
-	if (o == NULL)
-		return -1;
-	if (next < first)
-		*gap = true;
-	else
-		count = put_older(l, lines);
-	cJSON_Delete(o);
-	return count;
 }
 
 /* reading ---------------------------------------------------------------------------------------------------------- */
@@ -423,10 +304,4 @@ bool
 view_log_full(const struct view_log *l)
 {
 	return l->bytes[SOURCE_CHILD] >= l->max[SOURCE_CHILD] / 8 * 7;
-}
-
-uint64_t
-view_log_lost(const struct view_log *l)
-{
-	return l->lost;
 }

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "base/text.h"
 #include "bus/vocab.h"
 
 /* Order of a core's line; notes behind it have the next ones. */
@@ -24,6 +25,8 @@ struct view_line {
 	char level;		/* ' ', 'W', 'E' */
 	bool note;		/* put here, not from the core */
 	bool dead;		/* it left; text is NULL */
+	unsigned char ncolors;
+	struct text_color *colors;	/* (owned) as the engine wrote it; NULL: without */
 	uint16_t model;		/* of view_log_model; 0: none */
 	unsigned char filter, search;	/* the reader's to write: what it found out about the line; 0 at first */
 };
@@ -38,7 +41,7 @@ void view_log_restart(struct view_log *l);
 /* Counts the restarts: keys of before are worth nothing. */
 unsigned view_log_generation(const struct view_log *l);
 
-/* Appends the lines of an /api/logs answer ({"first","next","dropped","lines":[[seq,ms,source,level,text,model],...]});
+/* Appends the lines of an /api/logs answer ({"first","next","dropped","lines":[[seq,ms,source,level,text,model,colors]...]});
  * lines already there are skipped, as are those from until on (0: none). *next becomes where to go on. The number of
  * new lines, or -1. */
 int view_log_apply(struct view_log *l, const char *json, size_t n, uint64_t until, uint64_t *next, struct err *e);
@@ -60,8 +63,6 @@ size_t view_log_find(const struct view_log *l, uint64_t key);
 uint64_t view_log_first(const struct view_log *l);
 /* Whether older lines would find no room. */
 bool view_log_full(const struct view_log *l);
-/* Lines lost: dropped by the core before they were fetched, or out of this copy. */
-uint64_t view_log_lost(const struct view_log *l);
 
 /* The model of that number ("" for 0), and the number of a model (0: it has no line). Borrowed. */
 const char *view_log_model(const struct view_log *l, uint16_t model);

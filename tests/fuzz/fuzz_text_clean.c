@@ -41,6 +41,22 @@ check_clips(const char *s)
 	}
 }
 
+/* Colours change nothing of the text, rise, and stand within it. */
+static void
+check_colors(const char *data, size_t size, const char *want)
+{
+	struct text_color colors[TEXT_COLORS_MAX];
+	struct strbuf b = STRBUF_INIT;
+	size_t n;
+
+	strbuf_puts(&b, "before ");
+	n = text_clean_colors(&b, data, size, MAX, colors);
+	INSIST(strcmp(strbuf_str(&b), want) == 0 && n <= TEXT_COLORS_MAX);
+	for (size_t i = 0; i < n; i++)
+		INSIST(colors[i].at < b.len - 7 && colors[i].color <= TEXT_COLOR_NONE && (i == 0 || colors[i].at > colors[i - 1].at));
+	strbuf_fini(&b);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -52,6 +68,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	INSIST(once.len <= 7 + MAX + 3 && strlen(strbuf_str(&once)) == once.len);
 	check_clean(strbuf_str(&once) + 7, once.len - 7);
 	check_clips(strbuf_str(&once) + 7);
+	check_colors((const char *)data, size, strbuf_str(&once));
 	/* Clean text stays as it is. */
 	text_clean(&twice, strbuf_str(&once) + 7, once.len - 7, 2 * MAX);
 	INSIST(strcmp(strbuf_str(&twice), strbuf_str(&once) + 7) == 0);

@@ -195,3 +195,23 @@ def test_management_bodies_are_small(one):
     r = one.post("/load", b'{"model":"m","x":"' + b"x" * 70_000 + b'"}')
     assert r.status == 413 and r.json["error"]["code"] == "body_too_large", r
     assert one.post("/load", b'{"model":"m","x":"' + b"x" * 60_000 + b'"}').status == 200
+
+
+def test_programs_that_are_not_there(mai):
+    """A picker hears which engines are not installed, and what installs them, before anybody waits for one."""
+    bin_dir = mai.tmp / "bin"
+    bin_dir.mkdir()
+    mai.config({"a": mai.engine("a"), "b": {"cmd": "no-such-engine --port ${PORT}"},
+                "c": {"cmd": "llama-server -m /x.gguf --port ${PORT}"}, "d": {"cmd": "/no/such/file ${PORT}"}})
+    mai.serve(env={"PATH": str(bin_dir)})
+
+    def missing():
+        return {e["id"]: (e["missing"], e["install"]) for e in mai.snapshot()["engines"] if e["missing"]}
+    wait(lambda: len(missing()) == 3, 2)
+    m = missing()
+    assert m["b"] == ("no-such-engine", None) and m["d"][0] == "/no/such/file"
+    assert m["c"][0] == "llama-server" and "llama.cpp" in m["c"][1]
+    (bin_dir / "llama-server").write_text("#!/bin/sh\n")
+    (bin_dir / "llama-server").chmod(0o755)
+    assert mai.post("/api/reload").status == 200
+    wait(lambda: sorted(missing()) == ["b", "d"], 2)

@@ -23,7 +23,7 @@ def pair(mai):
     return mai
 
 
-VERBS = ["status", "models", "swap x", "start", "stop", "restart", "logs", "ps", "cancel 1", "shutdown", "attach"]
+VERBS = ["status", "models", "swap x", "start", "stop", "restart", "logs", "ps", "pin x", "unpin x", "cancel 1", "shutdown", "attach"]
 
 
 @pytest.mark.parametrize("verb", VERBS)
@@ -149,6 +149,20 @@ def test_ps_and_cancel(pair):
         assert "Incomplete" in repr(e)
     wait(lambda: pair.stats("a")["aborted"] == 1, 2)
     assert pair.verb("cancel", "424242").returncode == 4
+
+
+def test_pin_and_unpin(pair):
+    pair.post("/load", {"model": "a"})
+    r = pair.verb("pin", "a")
+    assert r.returncode == 0 and r.stdout == "a is pinned\n", r
+    assert [e["id"] for e in pair.snapshot()["engines"] if e["pinned"]] == ["a"]
+    assert "a  ready" in pair.verb("status").stdout and "pinned" in pair.verb("status").stdout
+    assert pair.verb("swap", "b").returncode == 4, "it gave way"
+    r = pair.verb("unpin", "a", "--json")
+    assert r.returncode == 0 and json.loads(r.stdout) == {"status": "not pinned", "model": "a"}, r
+    assert pair.verb("swap", "b").returncode == 0
+    r = pair.verb("pin", "nobody")
+    assert r.returncode == 4 and "Unknown model nobody (known: a, b" in r.stderr, r
 
 
 def test_ask(pair):

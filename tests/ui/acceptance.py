@@ -13,7 +13,7 @@ import time
 import urllib.request
 
 from term import Term, alive, run, until
-from foreground import children, cli, config, nothing_left, start, tidy
+from foreground import children, cli, close, config, nothing_left, start, tidy
 
 TESTS = []
 
@@ -173,9 +173,13 @@ def long_line(t):
     lines = cli(t, "logs", "-n", "5000", "--source", "child", "one").stdout.split("\n")
     cut = [x for x in lines if x.startswith("yyyy")]
     assert len(cut) == 1 and len(cut[0]) <= 65536 + 3 and cut[0].endswith("y..."), [(len(x), x[-9:]) for x in cut]
-    assert any(re.search(r"lines dropped|^x+\.\.\.$", x) for x in lines), [x[:80] for x in lines]
+    cut = [x for x in lines if re.match(r"x{1000,}\.\.\.$", x)]
+    assert len(cut) == 1 and not any("dropped" in x for x in lines), [x[:80] for x in lines]
     t.keys("1")
     t.see(r"c  y{20,}…")
+    t.see(r"c  x{20,}…")
+    t.keys("w")
+    t.see(r"^ +x+\.\.\.$")                   # wrapped, its end is seen: the mark of the cut
 
 
 @test
@@ -200,6 +204,30 @@ printf '\233\061m8bit \177 \001\n'; echo last""")
     assert "\u202e" not in t.grab() and "gotcha" not in t.tmux("display", "-p", "#{pane_title}")
     for row in t.grab().split("\n")[7:21]:
         assert row == "" or re.match(r"\d\d:\d\d:\d\d[ >][cma][ EW] ", row), row
+
+
+@test
+def colours_of_an_engine(t):
+    """They are gone, unless the configuration keeps them; then they are those of the theme."""
+    line = "printf 'plain \\033[31mtrouble\\033[0m \\033[32mwell\\033[0m \\033[38;5;99modd\\033[0m end\\n'; echo last"
+
+    def painted(x):
+        row = [r for r in x.grab("-e").split("\n") if "trouble" in r][0]
+        return re.sub(r"\x1b\[[0-9;]*m", lambda m: "<%s>" % m.group(0)[2:-1], row)
+    up(t, shell=line)
+    t.see("c  last", 10000)
+    assert "plain trouble well odd end" in painted(t), painted(t)
+    r = json.loads(subprocess.run(["curl", "-s", "http://127.0.0.1:%d/api/logs?source=child&colors=1" % port(t)],
+                                  stdout=subprocess.PIPE).stdout)
+    assert all(len(x) == 6 for x in r["lines"]), r
+    other = Term(t.mai)
+    try:
+        up(other, shell=line, more="dashboard: {logColors: true}\n")
+        other.see("c  last", 10000)
+        assert re.search(r"plain (<\d+>)*<31>trouble(<\d+>)+ (<\d+>)*<36>well(<\d+>)+ odd end", painted(other)), painted(other)
+        close(other)
+    finally:
+        other.close()
 
 
 @test
@@ -235,6 +263,7 @@ def swap_says_what_it_does(t):
     t.see(r"\[3 start", 8000)
     t.see(r"RUNNING  two", 8000)
     t.see("swapped in")
+    assert "loaded in" not in t.grab()
     s.join(5)
     assert s.whole, s.got[-100:]
 
@@ -259,6 +288,34 @@ def swap_cancelled(t):
 
 
 @test
+def change_of_mind(t):
+    """While a model loads the core is not called silent, and another one may be picked."""
+    up(t, one="--ready-after 200", two="--ready-after 60000")
+    t.see("RUNNING  one", 10000)
+    t.keys("m")
+    t.see("Swap model")
+    t.type("two")
+    time.sleep(0.3)
+    t.keys("Enter")
+    t.see("swap: sent")
+    t.gone("swap: sent", 8000)
+    assert "waiting for" not in t.grab(), t.grab()
+    t.see("swap requested by ")
+    t.keys("m")
+    t.see("Swap model")
+    t.type("two")
+    time.sleep(0.3)
+    t.keys("Enter")
+    t.see("swap: already under way")
+    t.keys("m")
+    t.see("Swap model")
+    t.type("one")
+    time.sleep(0.3)
+    t.keys("Enter")
+    t.see("RUNNING  one", 8000)
+
+
+@test
 def stop_is_asked_for(t):
     up(t)
     t.see("RUNNING  one", 10000)
@@ -277,6 +334,43 @@ def stop_is_asked_for(t):
     t.see("next request starts it")
     t.keys("s")
     t.see("RUNNING  one", 8000)
+
+
+@test
+def stop_is_hurried(t):
+    """A second x ends the drain; what is said counts from the first."""
+    up(t)
+    t.see("RUNNING  one", 10000)
+    s = Stream(t, "sse=60, gap=50, stall-after=3")
+    t.see("in flight 1")
+    t.keys("x")
+    t.see("1 request in flight will be given 30s")
+    time.sleep(0.25)
+    t.keys("y")
+    t.see(r"draining 1 in flight, 2[0-8]s left", 5000)
+    t.keys("x")
+    t.see("STOPPED  one", 5000)
+    t.see(r"^ stopped in [1-9][0-9.]*s", 2000)
+    s.join(5)
+
+
+@test
+def end_is_hurried(t):
+    """While everything drains, x does not wait any longer."""
+    up(t)
+    t.see("RUNNING  one", 10000)
+    s = Stream(t, "sse=60, gap=50, stall-after=3")
+    t.see("in flight 1")
+    t.keys("q")
+    t.see("Quit mai")
+    time.sleep(0.25)
+    t.keys("s")
+    t.see(r"draining 1 in flight, \d+s left")
+    t.keys("x")
+    assert t.ended(5000 * SLOW) == 0
+    t.sane()
+    nothing_left(t)
+    s.join(5)
 
 
 @test
@@ -424,7 +518,12 @@ def two_models_at_once(t):
     """Each loaded model has a row; the chosen one is what the keys act on, and the other goes on."""
     up(t, more="maxLoaded: 2\nbackoff: 30\n")
     t.see("RUNNING  one", 10000)
-    assert cli(t, "start", "two").returncode == 0
+    t.keys("m")
+    t.see("Swap model")
+    t.type("two")
+    time.sleep(0.2)
+    t.keys("Enter")
+    t.see(r"^ loaded in \d+\.\ds$", 10000)        # nothing gave way: that is no swap
     t.see(r"^[ >]● RUNNING  one +:\d+ +0/3")
     t.see(r"^[ >]● RUNNING  two +:\d+ +0/3")
     t.keys("Tab", "g")
@@ -432,6 +531,20 @@ def two_models_at_once(t):
     t.keys("j")
     t.see(r"^>● RUNNING  two")
     t.see("Log all of two")
+    t.keys("m")
+    t.type("one")
+    time.sleep(0.2)
+    t.keys("Enter")
+    t.see("one is running already")         # what is loaded is looked at
+    t.see(r"^>● RUNNING  one")
+    t.see("Log all of one")
+    t.keys("j")
+    t.see("Log all of two")
+    t.keys("p")                              # it never gives way from now on
+    t.see(r"^>● RUNNING  two ◆ +:\d+")
+    assert re.search("two.*pinned", cli(t, "status").stdout), cli(t, "status").stdout
+    assert cli(t, "unpin", "two").returncode == 0
+    t.see(r"^>● RUNNING  two  +:\d+")
     t.keys("x")
     t.see(r"Stop two\?")
     time.sleep(0.25)
@@ -444,7 +557,7 @@ def two_models_at_once(t):
         with open("/proc/%d/cmdline" % p, "rb") as f:
             if b"--model\0two" in f.read():
                 os.kill(p, signal.SIGKILL)
-    t.see(r"▲ BACKOFF  two .* 1/3 retry in \d+.*  SIGKILL", 3000)
+    t.see(r"▲ BACKOFF  two .* 1/3 +retry in \d+.* SIGKILL", 3000)
     t.see(r"● RUNNING  one +:\d+ +0/3")
 
 

@@ -9,6 +9,7 @@ import signal
 import sys
 import time
 
+import recordings
 from term import Core, Term, alive, run, until
 from fake_core import GEMMA, QWEN
 
@@ -247,6 +248,30 @@ def save(t):
 
 
 @test
+def save_elsewhere(t):
+    """A file that cannot be written, a full disk, a pipe that nobody reads: a message, and the screen goes on."""
+    ready(t)
+    t.core.be("log", lines=lines(2000))
+    t.see("item 1999")
+    os.mkfifo(t.dir + "/pipe")
+    for path, again, why in (("/no/such/dir/x", False, "No such file"), ("/dev/full", True, "No space left"),
+                             (t.dir + "/pipe", True, "No such device")):
+        if again and not os.path.exists(path):
+            continue
+        t.keys("S")
+        t.see("save to:")
+        t.type(path)
+        t.keys("Enter")
+        if again:
+            t.see("There is a file")
+            armed()
+            t.keys("y")
+        t.see("cannot save to .*" + why)
+        t.keys("j")
+        t.gone("cannot save to")
+
+
+@test
 def mouse(t):
     def click(col, row, button=0):
         t.type("\x1b[<%d;%d;%dM" % (button, col, row))
@@ -296,7 +321,7 @@ def several_models(t):
     ready(t)
     t.core.be("engine", id=GEMMA, state="ready", pid=7, port=5801, spawned_at="-9000", since="-9000", attempt=1)
     t.see(r"^>● RUNNING  Qwen3.* :51723 0/3 ")
-    t.see(r"^ ● RUNNING  gemma.* :5801  1/3 .*up 9s|^ ● RUNNING  gemma.* :5801  1/3 ")
+    t.see(r"^ ● RUNNING  gemma\S+ +:5801 1/3 +up 9s")
     t.core.be("log", lines=lines(1, "of qwen %d", model=QWEN) + lines(1, "of gemma %d", model=GEMMA))
     t.see(r"Qwen3.*: of qwen 0")
     t.see(r"gemma.*: of gemma 0")
@@ -568,6 +593,16 @@ def record_and_replay(t):
 
 
 @test
+def record_to_a_full_disk(t):
+    if not os.path.exists("/dev/full"):
+        return
+    ready(t, args="--record /dev/full")
+    t.keys("q")
+    assert t.ended() == 0
+    t.see("mai: the recording /dev/full is not complete: No space left on device")
+
+
+@test
 def replay_in_time(t):
     """At its own speed an entry comes when it came, and the clocks are those of then."""
     path = t.dir + "/rec"
@@ -587,6 +622,44 @@ def replay_in_time(t):
     t.see(r"22:13:2\d$")
     assert "came late" not in t.grab()
     t.see("attach#2: came late", 5000)
+
+
+BAD = "a\u202eb\u200bc\x1b[31md\x07e\nf\tg\u009bh日本語\u0301\u0301\u0301\u0301"
+
+
+def hostile(state):
+    """A recording in which every text is one that a terminal would obey, hide or turn around."""
+    e = recordings.qwen(id=BAD, name="N" + BAD, kind="K" + BAD, kind_short="k" + BAD, state=state, last_exit="L" + BAD, cause="C" + BAD,
+                        stopped_by="S" + BAD, live="V" + BAD, missing="M" + BAD, install="I" + BAD, pinned=True)
+    r = dict(recordings.request(1, "c" + BAD, BAD, "gen", 3, 1), path="p" + BAD, api="q" + BAD)
+    lines = [[1, recordings.WALL, "child", "E", "l" + BAD, BAD, [1, 1]]]
+    out = recordings.recording([e, recordings.engine("two" + BAD, state="failed", last_exit="X" + BAD)], [r], lines, 1.0, 1 << 30,
+                               listen="h" + BAD, version="9" + BAD, log_colors=True)
+    return out + [{"t": recordings.T, "event": "action", "data": {"who": "w" + BAD, "text": BAD}} for _ in range(2)] + [
+        {"t": recordings.T, "answer": "/api/requests/1", "body": {"id": 1, "headers": {"H" + BAD: "v" + BAD}}}]
+
+
+@test
+def hostile_texts_everywhere(t):
+    """Names, paths, causes, headers, authors: none reaches the terminal as it is, in any box and size."""
+    for state in ("ready", "starting", "backoff", "failed", "stopped"):
+        x = Term(t.mai)
+        try:
+            recordings.write(hostile(state), x.dir + "/rec")
+            x.up(80, 24, "mai attach --speed 0 --replay %s/rec" % x.dir)
+            x.see("Quit")
+            for keys in ([], ["m"], ["Escape", "x"], ["Escape", "q"], ["Escape", ":", *"swap", "Space"], ["Escape", "Escape", "Tab", "Enter"],
+                         ["Escape", "Tab"], ["Tab", "i"], ["Escape", "z"], ["?"]):
+                x.keys(*keys) if keys else None
+                for cols, rows in ((120, 36), (40, 12), (80, 24)):
+                    x.size(cols, rows)
+                    until(lambda: x.grab().count("\n") == rows, 2000, "size")
+                    text = x.grab()
+                    bad = [hex(ord(c)) for c in text if (ord(c) < 32 and c != "\n") or 0x7f <= ord(c) < 0xa0 or c in "\u202e\u200b"]
+                    assert not bad, (state, keys, bad, text)
+            assert x.pid() != 0
+        finally:
+            x.close()
 
 
 @test

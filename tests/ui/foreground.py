@@ -286,6 +286,35 @@ def plain_foreground(t):
     nothing_left(t)
 
 
+@test
+def nothing_to_run(t):
+    """Without any model the picker opens, and says which engines are not installed and how to install them; what lies
+    on disk is offered."""
+    t.env.update(HOME=t.dir, XDG_CONFIG_HOME=t.dir, PATH="/usr/bin:/bin")
+    t.up(80, 24, "mai --listen 127.0.0.1:%d" % free_port())
+    t.see("Swap model", 5000)
+    t.see("no model is known")
+    t.see("not in PATH, and how to install it")
+    t.see(r"vllm +python3 -m pip install vllm")
+    t.keys("Escape", "d")
+    assert t.ended() == 0
+    assert cli(t, "shutdown").returncode == 0
+    os.makedirs(t.dir + "/.cache/llama.cpp")
+    with open(t.dir + "/.cache/llama.cpp/tiny-q8_0.gguf", "wb") as f:
+        f.write(bytes(5000))
+    other = Term(t.mai)
+    try:
+        other.env.update(t.env)
+        other.up(80, 24, "mai --listen 127.0.0.1:%d" % free_port())
+        other.see("Swap model", 5000)
+        other.see(r">  tiny-q8_0.gguf +llama +4.9K +never +no program")
+        other.see("llama-server is not in PATH; to install it:")
+        other.see("│ brew install llama.cpp")
+        cli(t, "shutdown")
+    finally:
+        other.close()
+
+
 def close(t):
     cli(t, "shutdown")
 

@@ -36,14 +36,14 @@ test_status_ready(void **state)
 	assert_streq(status("{\"status\":\"running\",\"state\":\"ready\",\"current_model\":\"qwen\",\"uptime_seconds\":7507,"
 	    "\"port\":8081,\"restart_attempts\":0,\"max_attempts\":3,\"in_flight\":2,\"queued\":1,\"pid\":42,"
 	    "\"reason\":\"request\",\"last_exit\":null}",
-	    "{\"running\":[{\"model\":\"qwen\",\"state\":\"ready\",\"port\":5801,\"pid\":42},"
-	    "{\"model\":\"gem\",\"state\":\"failed\",\"pid\":null,\"last_exit\":{\"text\":\"exit status 1\"}}]}"),
-	    "qwen  ready  up 2h05m07s\n"
+	    "{\"running\":[{\"model\":\"qwen\",\"state\":\"ready\",\"port\":5801,\"pid\":42,\"pinned\":true},"
+	    "{\"model\":\"gem\",\"state\":\"failed\",\"pid\":null,\"pinned\":true,\"last_exit\":{\"text\":\"exit status 1\"}}]}"),
+	    "qwen  ready  up 2h05m07s  pinned\n"
 	    "  engine     pid 42, port 5801\n"
 	    "  api        port 8081\n"
 	    "  restarts   0/3\n"
 	    "  requests   2 in flight, 1 queued\n"
-	    "gem  failed  exit status 1\n");
+	    "gem  failed  pinned  exit status 1\n");
 }
 
 static void

@@ -222,11 +222,56 @@ test_speed(void **state)
 	ring_free(&r);
 }
 
+static bool
+take_colors(void *arg, const struct ring_line *l)
+{
+	struct strbuf *b = arg;
+
+	strbuf_printf(b, "%c%s", l->level, l->text);
+	for (size_t i = 0; i < l->ncolors; i++)
+		strbuf_printf(b, " %u:%u", (unsigned)l->colors[i].at, (unsigned)l->colors[i].color);
+	strbuf_putc(b, '|');
+	return true;
+}
+
+/* Colours lie beside their line, whatever its level and its neighbours. */
+static void
+test_colors(void **state)
+{
+	struct ring *r = ring_new(65536, 1 << 20, 65536, 65536);
+	struct text_color c[TEXT_COLORS_MAX] = {{0, 1}, {65530, TEXT_COLOR_NONE}};
+	struct strbuf b = STRBUF_INIT;
+	static char big[70000];
+
+	(void)state;
+	put(r, RING_CHILD, "a", "plain");
+	ring_put_colors(r, "a", 'E', "red", 3, c, 1);
+	ring_put_colors(r, "a", 'W', "", 0, NULL, 0);
+	put(r, RING_MAI, "a", "mai");
+	ring_read(r, ALL, NULL, 0, take_colors, &b, NULL);
+	assert_streq(strbuf_str(&b), " plain|Ered 0:1|W| mai|");
+	memset(big, 'x', sizeof(big) - 1);
+	ring_put_colors(r, "b", ' ', big, sizeof(big) - 1, c, 2);
+	strbuf_clear(&b);
+	ring_read(r, ALL, "b", 5, take_colors, &b, NULL);
+	assert_non_null(strstr(strbuf_str(&b), "xxx 0:1 65530:16|"));
+	/* More than a line may have are not kept. */
+	for (uint32_t i = 0; i < TEXT_COLORS_MAX; i++)
+		c[i] = (struct text_color){i, 2};
+	ring_put_colors(r, "c", ' ', "0123456789abcdef!", 17, c, 200);
+	strbuf_clear(&b);
+	ring_read(r, ALL, "c", 6, take_colors, &b, NULL);
+	assert_non_null(strstr(strbuf_str(&b), " 15:2|"));
+	ring_free(&r);
+	strbuf_fini(&b);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_merge),
+		cmocka_unit_test(test_colors),
 		cmocka_unit_test(test_bound_and_dropped),
 		cmocka_unit_test(test_children_share),
 		cmocka_unit_test(test_long_lines),

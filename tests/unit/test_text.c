@@ -174,12 +174,63 @@ test_distance(void **state)
 	assert_int_equal(text_distance("abc", "xyzuvw", 3), 4);
 }
 
+/* "at:color" of each, behind the text. */
+static void
+check_colors(const char *in, const char *want)
+{
+	struct text_color colors[TEXT_COLORS_MAX];
+	struct strbuf b = STRBUF_INIT;
+	size_t n;
+
+	strbuf_puts(&b, "..");
+	n = text_clean_colors(&b, in, strlen(in), 1000, colors);
+	for (size_t i = 0; i < n; i++)
+		strbuf_printf(&b, " %u:%u", (unsigned)colors[i].at, (unsigned)colors[i].color);
+	assert_streq(strbuf_str(&b) + 2, want);
+	strbuf_fini(&b);
+}
+
+static void
+test_colors(void **state)
+{
+	struct text_color colors[TEXT_COLORS_MAX];
+	struct strbuf in = STRBUF_INIT, out = STRBUF_INIT;
+
+	(void)state;
+	check_colors("plain", "plain");
+	check_colors("\033[31mred\033[0m and \033[92mgreen\033[m.", "red and green. 0:1 3:16 8:10 13:16");
+	check_colors("a\033[1;33;40mb\033[39mc", "abc 1:3 2:16");
+	check_colors("\x9b" "34mx\xc2\x9b" "35my", "xy 0:4 1:5");
+	/* Nothing that was not written, nothing said twice, none at the end. */
+	check_colors("\033[31m\033[0mx\033[31my\033[31mz\033[0m", "xyz 1:1");
+	check_colors("\033[31m\033[32mx", "x 0:2");
+	/* Larger palettes, backgrounds and the rest are none of ours. */
+	check_colors("\033[38;5;31mx", "x");
+	check_colors("\033[31mx\033[38;2;1;2;3my\033[48;5;32mz", "xyz 0:1 1:16");
+	check_colors("\033[41mx\033[1;4;7my\033[?31mz\033[>0;32ma\033[31:32mb\033[99999999931mc", "xyzabc");
+	check_colors("\033[31;mx\033[;32my\033[31", "xy 1:2");
+	/* What a redrawn line began with is gone with it. */
+	check_colors("\033[31mold\r\033[32mnew", "new 0:2");
+	check_colors("\033[31m\346\227\245\t.\033[0m\342\200\256", "日      .<202e> 0:1 10:16");
+	for (int i = 0; i < 100; i++)
+		strbuf_printf(&in, "\033[%dmx", 31 + i % 2);
+	assert_int_equal(text_clean_colors(&out, strbuf_str(&in), in.len, 1000, colors), TEXT_COLORS_MAX);
+	assert_int_equal(colors[TEXT_COLORS_MAX - 1].color, TEXT_COLOR_NONE);
+	/* A cut line has none behind its end. */
+	strbuf_clear(&out);
+	assert_int_equal(text_clean_colors(&out, "abcdef\033[31mghi", 14, 3, colors), 0);
+	assert_streq(strbuf_str(&out), "abc...");
+	strbuf_fini(&in);
+	strbuf_fini(&out);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_clean),
 		cmocka_unit_test(test_clean_bounds),
+		cmocka_unit_test(test_colors),
 		cmocka_unit_test(test_width_and_clip),
 		cmocka_unit_test(test_units),
 		cmocka_unit_test(test_distance),

@@ -69,6 +69,10 @@ test_stop_asks(void **state)
 	assert_intent('x', UI_STOP, QWEN);
 	be(ENGINE_STOPPED);
 	assert_intent('x', UI_NONE, NULL);
+	/* When the core ends anyway, it is its end that is hurried. */
+	f->v.shutting_down = true;
+	be(ENGINE_DRAINING);
+	assert_intent('x', UI_KILL, NULL);
 }
 
 static void
@@ -97,18 +101,59 @@ test_pending(void **state)
 {
 	(void)state;
 	assert_intent('r', UI_RESTART, QWEN);
-	f->s.pending[UI_RESTART].on = true;
-	f->s.pending[UI_RESTART].since = f->now;
+	ui_pend(&f->s, UI_RESTART, QWEN, 0, true, f->now);
 	assert_intent('r', UI_NONE, NULL);
 	assert_streq(f->s.msg.text, "restart: already under way");
 	/* A core that says nothing is named. */
-	f->s.pending[UI_RESTART].seq = f->v.seq;
 	later(9200);
 	fix_compose(f, 80, 24);
 	assert_row(f, 22, " restart: waiting for the supervisor, 9.2 s");
 	f->v.seq++;
 	fix_compose(f, 80, 24);
 	assert_row(f, 22, "");
+	/* Another model's is another action, and so is another request's. */
+	f->v.engines[1].state = ENGINE_READY;
+	snprintf(f->s.model, sizeof(f->s.model), "%s", GEMMA);
+	fix_compose(f, 80, 24);
+	assert_intent('r', UI_RESTART, GEMMA);
+	ui_pend(&f->s, UI_CANCEL, NULL, 7, true, f->now);
+	assert_true(ui_pends(&f->s, UI_CANCEL, NULL, 7));
+	assert_false(ui_pends(&f->s, UI_CANCEL, NULL, 8));
+	ui_pend(&f->s, UI_RESTART, QWEN, 0, false, f->now);
+	assert_true(ui_pends(&f->s, UI_CANCEL, NULL, 7));
+	for (uint64_t i = 0; i < 100; i++)
+		ui_pend(&f->s, UI_CANCEL, NULL, i, true, f->now);
+	for (uint64_t i = 0; i < 100; i++)
+		ui_pend(&f->s, UI_CANCEL, NULL, i, false, f->now);
+	assert_int_equal(f->s.npending, 0);
+}
+
+/* What asks the core goes when the core does; what is sent then goes nowhere. */
+static void
+test_lost_meanwhile(void **state)
+{
+	static const int keys[] = {'x', 'R', 'q'};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+		f->link.link = UI_LINK_UP;
+		fix_compose(f, 80, 24);
+		fix_key(f, keys[i]);
+		assert_int_not_equal(f->s.popup.kind, POPUP_NONE);
+		f->link.link = UI_LINK_DOWN;
+		fix_compose(f, 80, 24);
+		assert_int_equal(f->s.popup.kind, POPUP_NONE);
+		assert_streq(f->s.msg.text, "not connected any more");
+	}
+	f->link.link = UI_LINK_UP;
+	fix_compose(f, 80, 24);
+	fix_key(f, 'm');
+	fix_key(f, UI_K_DOWN);
+	f->link.link = UI_LINK_DOWN;
+	fix_compose(f, 80, 24);
+	later(UI_ARM_MS);
+	assert_intent(UI_K_ENTER, UI_NONE, NULL);
+	assert_streq(f->s.msg.text, "not connected");
 }
 
 static void
@@ -156,6 +201,134 @@ test_quit(void **state)
 	f->link.link = UI_LINK_DOWN;
 	fix_compose(f, 80, 24);
 	assert_intent('q', UI_DETACH, NULL);
+}
+
+static void
+type(const char *text)
+{
+	for (; *text != '\0'; text++)
+		fix_key(f, *text);
+}
+
+/* A model whose program is not there says so, and how to get it; without any model all that could run one do. */
+static void
+test_missing_program(void **state)
+{
+	struct view_engine *e = &f->v.engines[1];
+
+	(void)state;
+	e->missing = xstrdup("llama-server");
+	e->install = xstrdup("brew install llama.cpp, or the llama.cpp package of the distribution");
+	e->memory = (uint64_t)GIB;
+	fix_key(f, 'm');
+	fix_compose(f, 80, 24);
+	assert_true(fix_shows(f, "never   no program"));
+	assert_false(fix_shows(f, "to install it"));
+	fix_key(f, UI_K_DOWN);
+	fix_compose(f, 80, 24);
+	assert_true(fix_shows(f, "│ llama-server is not in PATH; to install it:"));
+	assert_true(fix_shows(f, "│ brew install llama.cpp, or the llama.cpp package of the distribution │"));
+	assert_false(fix_shows(f, "needs ~"));
+	free(e->install);
+	free(e->missing);
+	e->install = NULL;
+	e->missing = xstrdup("/opt/engine");
+	fix_compose(f, 40, 12);
+	assert_true(fix_shows(f, "│ /opt/engine is not there"));
+	fix_key(f, UI_K_ESC);
+	view_fini(&f->v);
+	f->v.version = xstrdup("0.3.0");
+	f->v.missing = xstrdup("llama-server\tbrew install llama.cpp\nvllm\tpip install vllm\n");
+	fix_key(f, 'm');
+	fix_compose(f, 80, 24);
+	assert_true(fix_shows(f, "not in PATH, and how to install it:"));
+	assert_true(fix_shows(f, "│ llama-server   brew install llama.cpp "));
+	assert_true(fix_shows(f, "│ vllm           pip install vllm "));
+}
+
+/* The key turns it about, the commands say which way; the mark stands wherever the model's name does. */
+static void
+test_pin(void **state)
+{
+	(void)state;
+	fix_compose(f, 80, 24);
+	assert_false(fix_shows(f, "◆"));
+	assert_intent('p', UI_PIN, QWEN);
+	f->v.engines[0].pinned = true;
+	assert_intent('p', UI_UNPIN, QWEN);
+	fix_compose(f, 80, 24);
+	assert_row(f, 1, " ● RUNNING  " QWEN " ◆                     up 2h14m07s");
+	fix_compose(f, 40, 12);
+	assert_true(fix_shows(f, "● RUNNING Qwen3-Coder-…ruct-4bit ◆ 2h14m"));
+	fix_key(f, 'm');
+	fix_compose(f, 80, 24);
+	assert_true(fix_shows(f, ">* Qwen3-Coder-30B-A…Instruct-4bit ◆ mlx"));
+	fix_key(f, UI_K_ESC);
+	fix_key(f, '?');
+	fix_compose(f, 80, 24);
+	assert_true(fix_shows(f, "◆ pinned: never gives way"));
+	fix_key(f, UI_K_ESC);
+	fix_key(f, ':');
+	type("pin");
+	later(UI_ARM_MS);
+	assert_intent(UI_K_ENTER, UI_NONE, NULL);
+	assert_streq(f->s.msg.text, QWEN " is pinned already");
+	fix_key(f, ':');
+	type("unpin");
+	later(UI_ARM_MS);
+	assert_intent(UI_K_ENTER, UI_UNPIN, QWEN);
+	f->v.engines[1].state = ENGINE_READY;
+	fix_compose(f, 80, 24);
+	assert_row(f, 1, ">● RUNNING  Qwen3-Coder-30B…struct-4bit ◆ :51723 0/3  0.0 t/s       up 2h14m07s");
+	fix_key(f, '\t');
+	fix_key(f, 'j');
+	assert_intent('p', UI_PIN, GEMMA);
+	f->s.read_only = true;
+	assert_intent('p', UI_NONE, NULL);
+	assert_streq(f->s.msg.text, "read-only");
+}
+
+static void
+ask(int key, int cols, int rows)
+{
+	fix_key(f, UI_K_ESC);
+	fix_key(f, key);
+	fix_compose(f, cols, rows);
+}
+
+/* With several models loaded a question counts those that it ends, and says what goes on. */
+static void
+test_counts_of_all(void **state)
+{
+	struct view_engine *e = &f->v.engines[1];
+
+	(void)state;
+	e->drain_limit = S(60);
+	f->v.in_flight = 2;
+	f->v.engines[0].in_flight = 2;
+	ask('q', 80, 24);
+	assert_true(fix_shows(f, "s  Stop the model and quit (2 in flight, 30s drain)"));
+	e->state = ENGINE_READY;
+	e->in_flight = 1;
+	f->v.in_flight = 3;
+	ask('q', 80, 24);
+	assert_true(fix_shows(f, "The supervisor and its 2 models run in this terminal."));
+	assert_true(fix_shows(f, "s  Stop 2 models and quit (3 in flight, 1m00s drain)"));
+	ask('q', 40, 12);
+	assert_true(fix_shows(f, "s Stop 2 models, 3 in flight"));
+	ask('x', 80, 24);
+	assert_true(fix_shows(f, "Stop " QWEN "?"));
+	assert_true(fix_shows(f, "2 requests in flight will be given 30s to finish"));
+	assert_true(fix_shows(f, "The other model goes on (1 in flight)."));
+	ask('R', 80, 24);
+	assert_true(fix_shows(f, "2 in flight are cut"));
+	assert_true(fix_shows(f, "The other model goes on (1 in flight)."));
+	ask('x', 40, 12);
+	assert_true(fix_shows(f, "Stop Qwen3-Coder"));
+	f->v.engines[0].state = e->state = ENGINE_FAILED;
+	f->v.in_flight = 0;
+	ask('q', 80, 24);
+	assert_true(fix_shows(f, "s  Stop it and quit "));
 }
 
 static void
@@ -213,6 +386,17 @@ test_paste(void **state)
 	fix_key(f, 'b');
 	fix_key(f, UI_K_PASTE_END);
 	assert_streq(f->s.popup.edit.text, "ab");
+	fix_key(f, UI_K_ESC);
+	/* The end of one may get lost; Esc after a pause is a person's, one in the text is not. */
+	fix_key(f, UI_K_PASTE_BEGIN);
+	fix_key(f, 'x');
+	fix_key(f, UI_K_ESC);
+	assert_intent('r', UI_NONE, NULL);
+	assert_true(f->s.pasting);
+	later(1000);
+	fix_key(f, UI_K_ESC);
+	assert_false(f->s.pasting);
+	assert_intent('r', UI_RESTART, QWEN);
 }
 
 static void
@@ -289,6 +473,13 @@ test_failure(void **state)
 	fix_compose(f, 80, 24);
 	assert_false(f->s.log.follow);
 	assert_int_equal(view_log_at(f->log, 3)->key, f->s.log.cur);
+	/* Who asks for the last error has it; only then the first one is next. */
+	fix_key(f, 'e');
+	assert_int_equal(view_log_at(f->log, 3)->key, f->s.log.cur);
+	assert_streq(f->s.msg.text, "this is the last error; e goes on with the first, E back");
+	fix_key(f, 'e');
+	assert_int_equal(view_log_at(f->log, 1)->key, f->s.log.cur);
+	fix_key(f, 'G');
 	be(ENGINE_STARTING);
 	fix_line(f, 12, 4, 35, "m ", "one: failed -> starting (user)");
 	be(ENGINE_FAILED);
@@ -296,13 +487,6 @@ test_failure(void **state)
 	fix_line(f, 12, 4, 36, "mE", "again");
 	fix_compose(f, 80, 24);
 	assert_true(f->s.log.follow);
-}
-
-static void
-type(const char *text)
-{
-	for (; *text != '\0'; text++)
-		fix_key(f, *text);
 }
 
 /* What a command does is what its key does, with the same question; what it takes is chosen behind it. */
@@ -438,6 +622,43 @@ test_mouse(void **state)
 	assert_true(f->intent.kind == UI_SWAP || f->s.popup.kind == POPUP_NONE);
 }
 
+/* A model that gave up has its row until it is put away, and again when it fails again; one that could not be tried has
+ * none. */
+static void
+test_failed_rows(void **state)
+{
+	struct view_engine *e = &f->v.engines[1];
+
+	(void)state;
+	e->state = ENGINE_FAILED;
+	e->reason = REASON_EXEC_FAILED;
+	fix_compose(f, 120, 24);
+	assert_int_equal(f->s.lay.models, 0);
+	e->reason = REASON_CRASH;
+	e->attempt = 3;
+	e->failed_wall = 7;
+	fix_compose(f, 120, 24);
+	assert_int_equal(f->s.lay.models, 2);
+	fix_key(f, '\t');
+	fix_key(f, 'j');
+	fix_compose(f, 120, 24);
+	assert_int_equal(f->s.screen, SCREEN_FAILED);
+	assert_true(fix_shows(f, "x Put away"));
+	assert_intent('x', UI_NONE, NULL);
+	fix_compose(f, 120, 24);
+	assert_int_equal(f->s.lay.models, 0);
+	assert_streq(f->s.msg.text, GEMMA " is put away; m starts it");
+	e->failed_wall = 8;
+	fix_compose(f, 120, 24);
+	assert_int_equal(f->s.lay.models, 2);
+	for (uint64_t i = 0; i < 100; i++) {
+		e->failed_wall = i;
+		ui_put_away(&f->s, e);
+	}
+	fix_compose(f, 120, 24);
+	assert_int_equal(f->s.lay.models, 0);
+}
+
 /* With several loaded models the chosen one is what keys act on; alone, the current one. */
 static void
 test_several_models(void **state)
@@ -544,8 +765,12 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_stop_asks, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_restart, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_pending, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_lost_meanwhile, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_swap, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_quit, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_missing_program, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_pin, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_counts_of_all, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_escape_never_quits, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_link_down, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_read_only, setup, teardown),
@@ -558,6 +783,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_every_command, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_mouse, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_several_models, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_failed_rows, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_boxes, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_panes, setup, teardown),
 	};

@@ -278,6 +278,63 @@ test_history(void **state)
 	assert_streq(f->s.log.filter.text, "f29");
 }
 
+/* Lines that trickle in while there is a filter are in the frame that shows them, and the rule does not say that it looks
+ * for them. */
+static void
+test_trickle(void **state)
+{
+	(void)state;
+	items(1, 50, "item");
+	fix_compose(f, 80, 24);
+	fix_key(f, '&');
+	type("!item 4");
+	fix_key(f, UI_K_ENTER);
+	fix_compose(f, 80, 24);
+	items(51, 60, "more");
+	ui_compose(&f->s, &f->g, &f->v, f->log, &f->link, f->now);
+	assert_true(fix_shows(f, "filter !item 4 (11 hidden)"));
+	assert_true(fix_shows(f, "more 59"));
+}
+
+/* What was searched for is offered: typed over, edited, or made the filter. */
+static void
+test_offered(void **state)
+{
+	(void)state;
+	items(1, 50, "item");
+	fix_compose(f, 80, 24);
+	fix_key(f, '/');
+	type("em 4");
+	fix_key(f, UI_K_ENTER);
+	fix_compose(f, 80, 24);
+	assert_row(f, 23, " n Next  N Previous  / Edit  & Keep only matches  Esc Clear");
+	fix_key(f, '/');
+	assert_streq(f->s.edit.text, "em 4");
+	fix_key(f, UI_K_END);
+	type("7");
+	assert_streq(f->s.edit.text, "em 47");
+	fix_key(f, UI_K_ESC);
+	fix_key(f, '/');
+	type("new");
+	assert_streq(f->s.edit.text, "new");
+	fix_key(f, UI_K_ESC);
+	fix_key(f, '/');
+	fix_key(f, UI_K_BACKSPACE);
+	assert_streq(f->s.edit.text, "");
+	fix_key(f, UI_K_ESC);
+	fix_key(f, '&');
+	fix_key(f, UI_K_ENTER);
+	assert_streq(f->s.log.filter.text, "em 4");
+	fix_compose(f, 80, 24);
+	assert_row(f, 23, " n Next  N Previous  / Edit  & Filter  Esc Clear");
+	/* A bad expression leaves what there was. */
+	fix_key(f, '&');
+	type("~[");
+	fix_key(f, UI_K_ENTER);
+	assert_non_null(strstr(f->s.msg.text, "bad expression"));
+	assert_streq(f->s.log.filter.text, "em 4");
+}
+
 /* Another core: the log begins anew, what was said here stays. */
 static void
 test_other_core(void **state)
@@ -354,6 +411,72 @@ test_pattern_limits(void **state)
 	free(line);
 }
 
+static int
+role_at(int row, int col)
+{
+	return f->g.cells[row * f->g.cols + col].role;
+}
+
+/* Colours of an engine stand where its text does: behind a tag, scrolled sideways, wrapped; a search hit is on top. */
+static void
+test_log_colors(void **state)
+{
+	static const char answer[] = "{\"next\":2,\"lines\":[[1,0,\"child\",\" \",\"ok red \\u65e5 and more of it than fits into a row "
+	    "of the pane, so that it is wrapped: green to the end\",\"m\",[3,1,6,-1,83,10]]]}";
+	uint64_t next;
+	int row;
+
+	(void)state;
+	assert_int_equal(view_log_apply(f->log, answer, sizeof(answer) - 1, 0, &next, NULL), 1);
+	fix_compose(f, 80, 24);
+	row = f->s.lay.log_row;
+	assert_row(f, row, "00:00:00 c  ok red 日 and more of it than fits into a row of the pane, so that …");
+	assert_int_equal(role_at(row, 14), ROLE_TEXT);
+	assert_int_equal(role_at(row, 15), ROLE_BAD);
+	assert_int_equal(role_at(row, 17), ROLE_BAD);
+	assert_int_equal(role_at(row, 18), ROLE_TEXT);
+	fix_key(f, 'w');
+	fix_compose(f, 80, 24);
+	assert_row(f, row + 1, "            t is wrapped: green to the end");
+	assert_int_equal(role_at(row, 15), ROLE_BAD);
+	assert_int_equal(role_at(row + 1, 25), ROLE_TEXT);
+	assert_int_equal(role_at(row + 1, 26), ROLE_OK);
+	assert_int_equal(role_at(row + 1, 41), ROLE_OK);
+	assert_int_equal(role_at(row + 1, 42), ROLE_TEXT);
+	fix_key(f, 'w');
+	fix_key(f, 'l');
+	fix_compose(f, 80, 24);
+	assert_row(f, row, "00:00:00 c  a row of the pane, so that it is wrapped: green to the end");
+	assert_int_equal(role_at(row, 53), ROLE_TEXT);
+	assert_int_equal(role_at(row, 54), ROLE_OK);
+	fix_key(f, 1);
+	fix_key(f, '/');
+	type("red");
+	fix_key(f, UI_K_ENTER);
+	fix_compose(f, 80, 24);
+	assert_int_equal(role_at(row, 15), ROLE_SELECT);
+}
+
+/* What does not fit is no colour. */
+static void
+test_bad_colors(void **state)
+{
+	static const char answer[] = "{\"next\":6,\"lines\":["
+	    "[1,0,\"child\",\" \",\"abc\",\"m\",[9,1]],[2,0,\"child\",\" \",\"abc\",\"m\",[1,99,0,1]],"
+	    "[3,0,\"child\",\" \",\"abc\",\"m\",\"red\"],[4,0,\"child\",\" \",\"abc\",\"m\",[-1,1]],"
+	    "[5,0,\"child\",\" \",\"abc\",\"m\",[0,1,2]]]}";
+	uint64_t next;
+
+	(void)state;
+	assert_int_equal(view_log_apply(f->log, answer, sizeof(answer) - 1, 0, &next, NULL), 5);
+	assert_int_equal(view_log_at(f->log, 0)->ncolors, 0);
+	assert_int_equal(view_log_at(f->log, 1)->ncolors, 1);
+	assert_int_equal(view_log_at(f->log, 1)->colors[0].color, TEXT_COLOR_NONE);
+	assert_int_equal(view_log_at(f->log, 2)->ncolors, 0);
+	assert_int_equal(view_log_at(f->log, 3)->ncolors, 0);
+	assert_int_equal(view_log_at(f->log, 4)->ncolors, 1);
+}
+
 int
 main(void)
 {
@@ -366,8 +489,12 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_marks, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_copy, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_history, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_offered, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_trickle, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_other_core, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_hits_are_marked, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_log_colors, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_bad_colors, setup, teardown),
 		cmocka_unit_test(test_pattern_limits),
 	};
 

@@ -52,6 +52,9 @@ test_grid(void **state)
 	grid_clear(&g);
 	grid_put(&g, 0, 0, 10, ROLE_TEXT, "a\033[m\tb\xff\xc2\x9b");
 	assert_cells(&g, "a?[m?b??");
+	grid_clear(&g);
+	grid_put(&g, 0, 0, 10, ROLE_TEXT, "a\342\200\256b\342\200\213c\342\201\246d");
+	assert_cells(&g, "a?b?c?d");
 	/* What combines stays in its cell, as far as there is room. */
 	grid_clear(&g);
 	assert_int_equal(grid_put(&g, 0, 0, 2, ROLE_TEXT, "e\xcc\x81x"), 2);
@@ -213,6 +216,7 @@ test_pattern(void **state)
 {
 	struct ui_pattern p = {.text = ""};
 	struct err e = {{0}};
+	char t[UI_PATTERN_MAX + 1];
 
 	(void)state;
 	assert_true(matches(&p, "anything"));
@@ -229,7 +233,14 @@ test_pattern(void **state)
 	assert_false(matches(&p, "aabc"));
 	assert_int_equal(ui_pattern_set(&p, "~[", &e), -1);
 	assert_string_not_equal(e.msg, "");
-	assert_true(matches(&p, "empty again"));
+	assert_true(matches(&p, "aab"));	/* as it was */
+	assert_false(matches(&p, "aabc"));
+	memset(t, 'x', sizeof(t) - 1);
+	t[sizeof(t) - 1] = '\0';
+	assert_int_equal(ui_pattern_set(&p, t, &e), -1);
+	assert_true(matches(&p, "aab"));
+	assert_int_equal(ui_pattern_set(&p, "", &e), 0);
+	assert_true(matches(&p, "aabc"));
 	assert_int_equal(ui_pattern_set(&p, "!", &e), 0);
 	assert_true(matches(&p, "marks alone are nothing"));
 	ui_pattern_clear(&p);
@@ -498,6 +509,90 @@ test_wrap(void **state)
 	assert_row(f, 20, "12:00:39 c  item 39");
 }
 
+/* One line of so many rows of the pane at 80 columns, each with its number. */
+static void
+long_line(int rows)
+{
+	struct strbuf b = STRBUF_INIT;
+
+	for (int i = 0; i < rows; i++) {
+		strbuf_printf(&b, "row %03d ", i);
+		for (int k = 8; k < 68; k++)
+			strbuf_putc(&b, '.');
+	}
+	fix_line(f, 12, 1, 0, "c ", strbuf_str(&b));
+	strbuf_fini(&b);
+}
+
+static int
+row_number(int row)
+{
+	char t[4096];
+	int n = -1;
+
+	grid_row_text(&f->g, row, t, sizeof(t));
+	return sscanf(t + (t[8] == '>' || t[9] == 'c' ? 12 : 0), " row %d", &n) == 1 ? n : -1;
+}
+
+/* Pausing moves nothing; a wrapped line that is higher than the pane is read row by row and page by page. */
+static void
+test_long_lines(void **state)
+{
+	int first, last;
+
+	(void)state;
+	fix_line(f, 12, 0, 59, "c ", "before");
+	long_line(40);
+	fix_line(f, 12, 1, 1, "c ", "behind");
+	fix_key(f, 'w');
+	fix_compose(f, 80, 24);
+	first = f->s.lay.log_row;
+	last = first + f->s.lay.log_rows - 1;
+	assert_int_equal(row_number(last - 1), 39);
+	fix_key(f, 'f');
+	fix_compose(f, 80, 24);
+	assert_row(f, last, "12:01:01>c  behind");
+	assert_int_equal(row_number(last - 1), 39);
+	assert_int_equal(row_number(first), 40 - (last - first));
+	/* Upwards into the line: its end first, then its beginning, then what is before it. */
+	fix_key(f, 'k');
+	fix_compose(f, 80, 24);
+	assert_int_equal(row_number(last - 1), 39);
+	for (int i = 1; i <= 40 - (last - first); i++) {
+		fix_key(f, 'k');
+		fix_compose(f, 80, 24);
+		assert_int_equal(row_number(first), 40 - (last - first) - i);
+	}
+	fix_key(f, 'k');
+	fix_compose(f, 80, 24);
+	assert_row(f, first, "12:00:59>c  before");
+	fix_key(f, 'j');
+	fix_compose(f, 80, 24);
+	assert_int_equal(row_number(first), 0);
+	fix_key(f, 'j');
+	fix_compose(f, 80, 24);
+	assert_int_equal(row_number(first), 1);
+	assert_row(f, first, "        >   row 001 ............................................................");
+	fix_key(f, UI_K_PGDN);
+	fix_compose(f, 80, 24);
+	assert_int_equal(row_number(first), 1 + last - first);
+	fix_key(f, UI_K_PGDN);
+	fix_compose(f, 80, 24);
+	assert_int_equal(row_number(last), 39);
+	fix_key(f, 'j');
+	fix_compose(f, 80, 24);
+	assert_row(f, last, "12:01:01>c  behind");
+	fix_key(f, 'k');
+	fix_compose(f, 80, 24);
+	/* On another width it is another height; the pane stays full. */
+	fix_compose(f, 200, 24);
+	assert_int_equal(f->s.log.below, 0);
+	assert_in_range(f->s.log.skip, 1, 14);
+	fix_key(f, 'w');
+	fix_compose(f, 80, 24);
+	assert_int_equal(f->s.log.skip, 0);
+}
+
 /* From 100 columns on the table has models and paths, and still room for the state. */
 static void
 test_request_columns(void **state)
@@ -510,6 +605,57 @@ test_request_columns(void **state)
 	assert_row(f, 7, "  1285  10.0.0.7:40120   gemma-3…4bit …completions  0.8s    112      -      -  queued > gemma-3-27b…");
 	fix_compose(f, 115, 24);
 	assert_row(f, 6, "    ID  CLIENT           MODEL                PATH                AGE     IN    OUT  TOK/S  STATE");
+}
+
+static struct view_engine *
+loaded(const char *id, int port, double tps, double rss, uint64_t up)
+{
+	struct view_engine *e = fix_engine(f, id, "llama-server", "llama");
+
+	e->state = ENGINE_READY;
+	e->port = port;
+	e->tps = tps;
+	e->rss = (uint64_t)rss;
+	e->spawned_at = NOW - up;
+	return e;
+}
+
+/* One reads down a column of the model list, whatever the figures. */
+static void
+test_model_columns(void **state)
+{
+	struct view_engine *e;
+
+	(void)state;
+	loaded("one", 5800, 62.8, 318 * GIB / 1024, S(18));
+	loaded("two", 51723, 0, 35.3 * GIB / 1024, 0);
+	e = loaded("three", 443, 1234.5, 64 * GIB, S(9 * 86400));
+	e->attempt = 10;
+	e->max_attempts = 10;
+	e = loaded("four", 0, -1, 0, S(8047));
+	e->state = ENGINE_FAILED;
+	e->last_exit = xstrdup("exit status 1 after 9.1s");
+	fix_compose(f, 80, 24);
+	assert_rows(f, 1,
+	    ">● RUNNING  one                          :5800   0/3 62.8 t/s  318M up 18s",
+	    " ● RUNNING  two                         :51723   0/3  0.0 t/s 35.3M up 0s",
+	    " ● RUNNING  three                         :443 10/10 1234 t/s 64.0G up 9d00h",
+	    " ■ FAILED   four                                 0/3 exit status 1 after 9.1s");
+	fix_compose(f, 40, 14);
+	assert_rows(f, 0,
+	    ">● RUN one                63  318M 18s",
+	    " ● RUN two                 0 35.3M 0s",
+	    " ● RUN three            1234 64.0G 9d00h",
+	    " ■ FAI four                 exit 1");
+	e->state = ENGINE_DRAINING;
+	e->in_flight = 12;
+	e->since = NOW - S(4);
+	fix_compose(f, 80, 24);
+	assert_row(f, 4, ">◌ STOPPING four                                 0/3   12 in flight 4s");
+	e->state = ENGINE_BACKOFF;
+	e->retry_at = NOW + S(723);
+	fix_compose(f, 80, 24);
+	assert_row(f, 4, ">▲ BACKOFF  four                                 0/3   retry 12m03s exit 1");
 }
 
 int
@@ -532,7 +678,9 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_gone, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_errors, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_wrap, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_long_lines, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_request_columns, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_model_columns, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -551,11 +551,46 @@ test_any_size(void **state)
 	strbuf_fini(&after);
 }
 
+static void
+assert_cell(int row, int col, const char *glyph)
+{
+	const struct cell *c = &f->g.cells[row * f->g.cols + col];
+
+	assert_true(c->n == strlen(glyph) && memcmp(c->s, glyph, c->n) == 0);
+}
+
+/* Whatever is said meanwhile: the frame of a popup is whole at any size. */
+static void
+test_boxes_are_whole(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(screens); i++) {
+		fix_init(f);
+		screens[i].make(f);
+		ui_say(&f->s, UI_MSG_ERROR, f->now, "swapped in 0.0s");
+		for (int rows = 3; rows < 40 && f->s.popup.kind != POPUP_NONE; rows++)
+			for (int cols = 8; cols < 130; cols += 9) {
+				const struct ui_box *b = &f->s.box;
+
+				fix_compose(f, cols, rows);
+				assert_in_range(b->height, 2, rows);
+				for (int r = b->row + 1; r < b->row + b->height - 1; r++) {
+					assert_cell(r, b->col, f->s.g->v);
+					assert_cell(r, b->col + b->width - 1, f->s.g->v);
+				}
+				assert_cell(b->row + b->height - 1, b->col, f->s.g->bl);
+				assert_cell(b->row + b->height - 1, b->col + b->width - 1, f->s.g->br);
+			}
+		fix_fini(f);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_screens),
+		cmocka_unit_test(test_boxes_are_whole),
 		cmocka_unit_test(test_any_size),
 	};
 

@@ -129,6 +129,31 @@ test_frame(void **state)
 	fix_fini(&f);
 }
 
+/* A terminal may call itself as large as it likes. */
+static void
+test_huge(void **state)
+{
+	struct winsize ws = {.ws_row = 65535, .ws_col = 65535};
+	struct err e = {{0}};
+	const char *note;
+	int rows, cols;
+
+	(void)state;
+	assert_int_equal(ioctl(1, TIOCSWINSZ, &ws), 0);
+	assert_int_equal(term_open("default", false, &note, &e), 0);
+	assert_in_range(LINES * COLS, 1, 1000 * 1000);
+	term_resize(&rows, &cols);
+	assert_int_equal(rows, 1000);
+	assert_int_equal(cols, 1000);
+	assert_in_range(LINES * COLS, 1, 1000 * 1000);
+	assert_null(getenv("LINES"));
+	ws = (struct winsize){0};
+	assert_int_equal(ioctl(1, TIOCSWINSZ, &ws), 0);
+	term_resize(&rows, &cols);
+	assert_int_equal(rows, 24);
+	assert_int_equal(COLS, 80);
+}
+
 static void
 test_restore(void **state)
 {
@@ -255,6 +280,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_frame, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_copy, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_restore, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_huge, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_keys, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_refuses, setup, teardown),
 	};

@@ -208,6 +208,20 @@ fix_key(struct fix *f, int key)
 	ui_handle(&f->s, key, &f->v, f->log, f->now, &f->intent);
 }
 
+/* Whether the text stands in some row of the frame. */
+static inline bool
+fix_shows(const struct fix *f, const char *text)
+{
+	char t[4096];
+
+	for (int r = 0; r < f->g.rows; r++) {
+		grid_row_text(&f->g, r, t, sizeof(t));
+		if (strstr(t, text) != NULL)
+			return true;
+	}
+	return false;
+}
+
 /* Compares the rows of the frame with a screen given as one text; NULL rows are not looked at. */
 #define assert_rows(f, first, ...) do { \
 	static const char *const rows_[] = {__VA_ARGS__}; \
