@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: ISC
 """The whole program in a terminal: `mai` with its core, guard and pretend engines. foreground.py MAI [TEST...]"""
+import itertools
 import os
 import re
 import signal
@@ -26,10 +27,15 @@ def free_port():
         return s.getsockname()[1]
 
 
+def start_port(_count=itertools.count()):
+    """Below the ephemeral ports, ten for each case: other tests on the machine take the default ones."""
+    return 22000 + (os.getpid() * 37 + next(_count) * 10) % 8000
+
+
 def config(t, one="--ready-after 300", two="--ready-after 300", more=""):
     engine = os.path.abspath("tests/fake/fake_engine")
     with open(t.dir + "/mai.yaml", "w", encoding="utf-8") as f:
-        f.write("listen: 127.0.0.1:%d\ndefaultModel: one\n%smodels:\n" % (free_port(), more))
+        f.write("listen: 127.0.0.1:%d\nstartPort: %d\ndefaultModel: one\n%smodels:\n" % (free_port(), start_port(), more))
         for name, args in (("one", one), ("two", two)):
             f.write("  %s:\n    cmd: |\n      %s --port ${PORT} --model %s %s\n" % (name, engine, name, args))
 
