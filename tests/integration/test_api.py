@@ -56,6 +56,32 @@ def test_logs(one):
     assert len(one.get("/logs?n=3").body.decode().splitlines()) <= 3
 
 
+@pytest.mark.parametrize("query", ["", "?no-history"])
+@pytest.mark.parametrize("path,of_child,of_mai", [("", True, True), ("/proxy", False, True), ("/upstream", True, False),
+                                                  ("/m", True, False)])
+def test_logs_stream(mai, path, of_child, of_mai, query):
+    """What was said before it is asked for, unless told otherwise, and what is said then; each of the ways shows its own."""
+    mai.config({"m": mai.engine("m", ["--spew", "child said so\\n"])})
+    mai.start_all()
+    wait(lambda: "child said so" in mai.log(), 5, "its line")
+    with mai.raw(timeout=10) as c:
+        c.send(request("GET", f"/logs/stream{path}{query}"))
+        status, headers = c.head()
+        assert status == 200 and dict(headers)["Content-Type"].startswith("text/plain")
+        assert mai.post("/api/restart", {}, timeout=20).status == 200
+        assert mai.post("/load", {"model": "unheard-of"}).status == 404
+        past = 0 if query else 1
+        want = {b"child said so": (past + 1) * of_child, b"listening on": past * of_mai, b"unheard-of": of_mai}
+        got = b""
+        while any(got.count(k) < n for k, n in want.items()):
+            got += c.chunk()
+    assert {k: got.count(k) for k in want} == want, got
+
+
+def test_logs_stream_of_an_unknown_model(one):
+    assert one.get("/logs/stream/none").status == 404
+
+
 def test_api_logs_cursor(mai):
     mai.config({"m": mai.engine("m", ["--spew", "\\n".join(f"row {i}" for i in range(50))])})
     mai.start_all()

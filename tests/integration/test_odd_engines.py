@@ -3,16 +3,13 @@
 import base64
 import gzip
 import json
-import pathlib
-import sys
 
 import pytest
 
-from lib.mai import SLOW, words
+from lib.mai import SLOW
 from lib.proc import wait
 from lib.stream import CHAT, HELD, MESSAGES, NATIVE, RESPONSES, TEXT, Stream, access, metric
 
-TELLER = pathlib.Path(__file__).parent / "lib/teller.py"
 OK = b"HTTP/1.1 200 OK\r\nConnection: close\r\n"
 SSE = OK + b"Content-Type: text/event-stream\r\n"
 JSON = OK + b"Content-Type: application/json\r\n"
@@ -26,7 +23,7 @@ ENDS = {CHAT: DONE, TEXT: DONE, MESSAGES: STOP, RESPONSES: COMPLETED, NATIVE: b'
 @pytest.fixture
 def told(mai):
     """A model whose engine says what it is told."""
-    mai.config({"m": {"cmd": words([sys.executable, TELLER]) + " ${PORT}", "checkEndpoint": "/health"}})
+    mai.config({"m": mai.teller()})
     mai.start_all(timeout=20)
     return mai
 
@@ -144,7 +141,7 @@ def test_a_coded_answer_that_is_cut_is_broken(told):
 @pytest.mark.parametrize("api", HELD, ids=repr)
 def test_a_coded_answer_to_who_was_promised_a_plain_stream(told, api):
     """Its client has its head: there is no way to say how it is coded."""
-    told.config({"m": {"cmd": words([sys.executable, TELLER]) + " ${PORT}", "checkEndpoint": "/health"}}, heartbeatAfter=0.1)
+    told.config({"m": told.teller()}, heartbeatAfter=0.1)
     assert told.verb("reload").returncode == 0
     s = ask(told, api, b"", SSE + b"Content-Encoding: gzip\r\n" + chunked(gzip.compress(ENDS[api])), gap=1000)
     s.assert_broken("engine_error")

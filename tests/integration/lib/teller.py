@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: ISC
-"""An engine that says what it is told: python3 teller.py PORT. The JSON of a POST holds "say": the bytes of the answer as
-base64 texts, each sent on its own, "gap" ms after the one before. Then the connection is closed."""
+"""An engine that says what it is told: python3 teller.py --port PORT. The JSON of a POST may hold "print", a line of output, and
+"say": the bytes of the answer as base64 texts, each sent on its own, "gap" ms after the one before. Then the connection is
+closed; without "say" nothing is answered until its other side goes."""
 import base64
 import json
 import re
@@ -23,6 +24,11 @@ class Handler(socketserver.StreamRequestHandler):
             self.wfile.write(HEALTHY)
             return
         want = json.loads(self.rfile.read(int(re.search(rb"content-length: *(\d+)", head, re.I)[1])))
+        if "print" in want:
+            print(want["print"], flush=True)
+        if "say" not in want:
+            self.rfile.read(1)
+            return
         for n, part in enumerate(want["say"]):
             if n:
                 time.sleep(want.get("gap", 20) / 1000)
@@ -34,4 +40,4 @@ class Server(socketserver.ThreadingTCPServer):
     request_queue_size = 64
 
 
-Server(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
+Server(("127.0.0.1", int(sys.argv[-1])), Handler).serve_forever()
