@@ -170,10 +170,7 @@ struct engine_env {
 	struct engine_sizes *sizes;	/* (owned) of models on disk */
 	char *buf;			/* (owned) 64 KiB to read into */
 	struct strbuf clean;
-	struct {
-		uint64_t held, before;		/* bytes; 0: nothing known */
-		uint64_t last, last_at;
-	} settle;
+	struct policy_settle settle;
 };
 
 /* engine.c: the only place where inputs act. Reentrant: an input that comes while another is carried out waits. */
