@@ -43,6 +43,7 @@ struct policy_quiet {
 	uint64_t asked;		/* since the first one of this story was sent */
 	bool worked;		/* a byte or prompt progress came since then */
 	bool busy;		/* its processes used CPU since then */
+	bool closed;		/* nobody listens on its port any more */
 	bool trusted;		/* this engine is known to answer test completions, or something else speaks against it too */
 };
 enum policy_stall {

@@ -61,6 +61,7 @@ struct engine_probe {
 	int tcp_fd;			/* -1: none; a bare connect where no path is checked */
 	struct watch tcp;
 	bool ok_once;			/* the check was 200 for this generation */
+	bool closed;			/* the last one was refused: nobody listens on its port */
 	int strangers, refusals, misses;
 	struct policy_use use;		/* the sample of use_at */
 	uint64_t use_at;

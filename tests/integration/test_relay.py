@@ -293,6 +293,17 @@ def test_U2_a_close_delimited_answer_of_bytes_is_cut_when_the_engine_died(mai):
         assert not c.all().endswith(b"\r\n0\r\n\r\n")
 
 
+def test_U2_a_close_delimited_answer_of_bytes_is_cut_when_the_engine_is_about_to_die(mai):
+    """Its connection is closed well before it is dead."""
+    mai.config({"m": mai.engine("m", ["--slow-death", "500"], backoff=0.05)})
+    mai.start_all()
+    with mai.raw() as c:
+        c.send(post(http.chat("m"), "body-bytes=20000, until-close, die-after-bytes=9000"))
+        assert c.head()[0] == 200
+        assert not c.all().endswith(b"\r\n0\r\n\r\n")
+    assert mai.ready()["last_exit"]["reason"] == "crash"
+
+
 def test_U1_an_engine_that_died_behind_its_head_is_requeued(mai):
     """mlx sends its head before it has a token: still nothing reached the client."""
     mai.config({"m": mai.engine("m", backoff=0.05)})
