@@ -148,6 +148,8 @@ struct conf *conf_with_model(const struct conf *c, const char *model, int max_to
 char **conf_argv(char *const *words, int port, long pid, const char *model_id);
 /* POSIX-like words of a command line: quotes, backslash, newlines as blanks, # lines dropped. NULL with why. */
 char **conf_split(const char *cmd, struct err *e);
+/* A copy whose comment lines are empty, so that what they mention becomes no part of the command. Owned by the caller. */
+char *conf_uncommented(const char *cmd);
 
 /* Whether a program can be found where an engine with this environment (KEY=VALUE, on top of ours; may be NULL) would be
  * started. Looks at files. */

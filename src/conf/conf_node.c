@@ -75,17 +75,32 @@ conf_node_text(struct reader *r, yaml_node_t *n, const char *what)
 	return (const char *)n->data.scalar.value;
 }
 
-char *
-conf_node_expand(struct reader *r, yaml_node_t *n, const char *what, bool late, char ***env_used)
+static char *
+expand(struct reader *r, yaml_node_t *n, const char *what, const char *text, bool late, char ***env_used)
 {
 	const struct expand x = {.macros = r->scope, .late = late, .env_used = env_used,
 	    .model_id = r->model == NULL ? NULL : r->model->id};
-	const char *text = conf_node_text(r, n, what);
 	struct err e = {""};
 	char *out = text == NULL ? NULL : conf_macro_expand(&x, text, &e);
 
 	if (text != NULL && out == NULL)
 		conf_node_fail(r, n, "%s: %s", what, e.msg);
+	return out;
+}
+
+char *
+conf_node_expand(struct reader *r, yaml_node_t *n, const char *what, bool late, char ***env_used)
+{
+	return expand(r, n, what, conf_node_text(r, n, what), late, env_used);
+}
+
+char *
+conf_node_command(struct reader *r, yaml_node_t *n, const char *what)
+{
+	const char *text = conf_node_text(r, n, what);
+	char *plain = text == NULL ? NULL : conf_uncommented(text), *out = expand(r, n, what, plain, true, NULL);
+
+	free(plain);
 	return out;
 }
 

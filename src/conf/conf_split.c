@@ -52,17 +52,26 @@ quoted(struct splitter *s, struct err *e)
 	return 0;
 }
 
+/* Past a backslash that ends its line, blanks behind it or not: the next line goes on. NULL: it escapes something. */
+static const char *
+continued(const char *p)
+{
+	if (*p != '\\')
+		return NULL;
+	p += 1 + strspn(p + 1, " \t\r");
+	return *p == '\n' ? p + 1 : NULL;
+}
+
 static int
 one_char(struct splitter *s, struct err *e)
 {
 	if (*s->p == '\'' || *s->p == '"')
 		return quoted(s, e);
 	if (*s->p == '\\') {
-		s->p++;
-		if (*s->p == '\r' && s->p[1] == '\n')
-			s->p++;
-		if (*s->p == '\n') {	/* a continued line */
-			s->p++;
+		const char *next = continued(s->p++);
+
+		if (next != NULL) {
+			s->p = next;
 			return 0;
 		}
 		if (*s->p == '\0')
@@ -92,7 +101,7 @@ conf_split(const char *cmd, struct err *e)
 	bool line_start = true, failed = false;
 
 	while (*s.p != '\0' && !failed) {
-		if (line_start && !s.in_word && skip_comment(&s))
+		if (line_start && skip_comment(&s))
 			continue;
 		line_start = *s.p == '\n';
 		if (is_blank(*s.p)) {
@@ -100,7 +109,7 @@ conf_split(const char *cmd, struct err *e)
 			s.p++;
 		} else {
 			/* A comment may also follow a continued line. */
-			line_start = *s.p == '\\' && (s.p[1] == '\n' || s.p[1] == '\r');
+			line_start = continued(s.p) != NULL;
 			failed = one_char(&s, e) < 0;
 		}
 	}
@@ -119,6 +128,29 @@ conf_split(const char *cmd, struct err *e)
 	if (failed)
 		strv_free(&s.words);
 	return s.words;
+}
+
+char *
+conf_uncommented(const char *cmd)
+{
+	struct splitter s = {.p = cmd};
+	bool line_start = true;
+	char quote = '\0';
+
+	while (*s.p != '\0') {
+		if (line_start && quote == '\0' && skip_comment(&s)) {
+			strbuf_putc(&s.word, '#');
+			line_start = false;
+			continue;
+		}
+		if (quote == '\0' ? *s.p == '\'' || *s.p == '"' : *s.p == quote)
+			quote = quote == '\0' ? *s.p : '\0';
+		else if (*s.p == '\\' && quote != '\'' && s.p[1] != '\0')
+			strbuf_putc(&s.word, *s.p++);
+		line_start = *s.p == '\n';
+		strbuf_putc(&s.word, *s.p++);
+	}
+	return strbuf_take(&s.word);
 }
 
 char *

@@ -173,8 +173,7 @@ set_string(struct reader *r, const struct keydef *k, yaml_node_t *n, char *s)
 static void
 set_scalar(struct reader *r, const struct keydef *k, yaml_node_t *n)
 {
-	bool late = k->type == KEY_CMD;
-	char *s = conf_node_expand(r, n, k->key, late, NULL);
+	char *s = k->type == KEY_CMD ? conf_node_command(r, n, k->key) : conf_node_expand(r, n, k->key, false, NULL);
 
 	if (s == NULL)
 		return;

@@ -40,7 +40,8 @@ set_words(struct reader *r, const struct keydef *k, yaml_node_t *n)
 
 	items = conf_node_items(r, n, k->key, &count);
 	for (size_t i = 0; i < count; i++) {
-		s = conf_node_expand(r, items[i], k->key, true, NULL);
+		s = n->type == YAML_SCALAR_NODE ? conf_node_command(r, items[i], k->key) :
+		    conf_node_expand(r, items[i], k->key, true, NULL);
 		if (s != NULL && n->type == YAML_SCALAR_NODE) {
 			words = conf_split(s, &e);
 			if (words == NULL && *s != '\0')

@@ -107,6 +107,8 @@ const char *conf_node_text(struct reader *r, yaml_node_t *n, const char *what);
 bool conf_node_is_null(const yaml_node_t *n);
 /* Text with macros put in; NULL with a message. Owned by the caller. */
 char *conf_node_expand(struct reader *r, yaml_node_t *n, const char *what, bool late, char ***env_used);
+/* The same of a command line (late), whose comments go first. */
+char *conf_node_command(struct reader *r, yaml_node_t *n, const char *what);
 
 /* 1, 0, or -1 for what is no truth value. */
 int conf_truth(const char *s);

@@ -10,6 +10,10 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#define SETTLE_MAX_MS 2000
+#define SETTLE_STEP_MS 10
+#define SETTLE_SAME (16u << 20)	/* less says nothing: others move as much */
+
 uint64_t
 policy_backoff(uint64_t backoff, uint64_t max, int n)
 {
@@ -36,6 +40,30 @@ policy_start_deadline(const struct conf_model *m, uint64_t elapsed, uint64_t qui
 	if (!m->external && m->health_check_timeout != 0 && quiet_ms >= m->health_check_timeout)
 		return DEADLINE_QUIET;
 	return DEADLINE_NONE;
+}
+
+bool
+policy_settled(struct policy_settle *s, uint64_t now, uint64_t since, uint64_t need, uint64_t available)
+{
+	uint64_t d;
+
+	if (s->held <= SETTLE_SAME || now - since >= SETTLE_MAX_MS)
+		return true;
+	if (need != 0 && available >= need + need / 8)
+		return true;
+	if (s->before != 0 && available >= s->before + s->held / 10 * 9)
+		return true;
+	if (s->last_at < since || s->last_at == 0) {
+		s->last = available;
+		s->last_at = now;
+		return false;
+	}
+	if (now - s->last_at < SETTLE_STEP_MS)
+		return false;
+	d = available > s->last ? available - s->last : s->last - available;
+	s->last = available;
+	s->last_at = now;
+	return d <= SETTLE_SAME;
 }
 
 static uint64_t
@@ -117,11 +145,11 @@ policy_stall(const struct policy_quiet *q)
 	if (q->worked || (q->busy && !q->blind))
 		return STALL_ANEW;
 	/* Requests in flight are the better first witness: their own silence is judged in its own time. */
-	if (q->suspected && q->inflight > 0)
+	if (q->suspected && q->inflight > 0 && !q->closed)
 		return STALL_ANEW;
 	if (q->canary == CANARY_FAILED && q->asked < CONFIRM_MS)
 		return STALL_ASK;
-	return q->trusted ? STALL_WEDGED : STALL_ANEW;
+	return q->trusted || q->closed ? STALL_WEDGED : STALL_ANEW;
 }
 
 bool

@@ -43,6 +43,7 @@ struct policy_quiet {
 	uint64_t asked;		/* since the first one of this story was sent */
 	bool worked;		/* a byte or prompt progress came since then */
 	bool busy;		/* its processes used CPU since then */
+	bool closed;		/* nobody listens on its port any more */
 	bool trusted;		/* this engine is known to answer test completions, or something else speaks against it too */
 };
 enum policy_stall {
@@ -96,6 +97,16 @@ bool policy_oom_line(const char *s);
 const char *policy_missing_model(const struct conf_model *m);
 /* The file or directory of the model, as its definition or its command says; NULL: none that is there. */
 const char *policy_model_path(const struct conf_model *m);
+
+/* What an engine held that is gone, and how the memory available moved since. */
+struct policy_settle {
+	uint64_t held, before;		/* bytes, and those available while it held them; 0: nothing known */
+	uint64_t last, last_at;		/* the last sample, and when it was taken; 0: none yet */
+};
+/* Whether the next engine may have the memory of one that is gone since then (ms), with that much available now: all of it is
+ * back, there is room enough anyway, it is too little to be told from what others do meanwhile, two samples agree, or it was
+ * long enough. need: bytes of the next one; 0: not known. */
+bool policy_settled(struct policy_settle *s, uint64_t now, uint64_t since, uint64_t need, uint64_t available);
 
 /* The median of n values; 0 when there is none. */
 uint64_t policy_median(const uint64_t *v, size_t n);

@@ -61,6 +61,7 @@ struct engine_probe {
 	int tcp_fd;			/* -1: none; a bare connect where no path is checked */
 	struct watch tcp;
 	bool ok_once;			/* the check was 200 for this generation */
+	bool closed;			/* the last one was refused: nobody listens on its port */
 	int strangers, refusals, misses;
 	struct policy_use use;		/* the sample of use_at */
 	uint64_t use_at;
@@ -170,10 +171,7 @@ struct engine_env {
 	struct engine_sizes *sizes;	/* (owned) of models on disk */
 	char *buf;			/* (owned) 64 KiB to read into */
 	struct strbuf clean;
-	struct {
-		uint64_t held, before;		/* bytes; 0: nothing known */
-		uint64_t last, last_at;
-	} settle;
+	struct policy_settle settle;
 };
 
 /* engine.c: the only place where inputs act. Reentrant: an input that comes while another is carried out waits. */

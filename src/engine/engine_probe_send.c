@@ -49,6 +49,7 @@ on_fail(void *arg, enum http_close why, bool received)
 	(void)received;
 	e->probe.x = NULL;
 	timer_stop(&e->probe.timeout);
+	e->probe.closed = why == HTTP_CLOSE_REFUSED;
 	engine_probe_missed(e, http_close_text(why));
 }
 
@@ -77,6 +78,7 @@ tcp_done(struct engine *e, int err)
 {
 	close_tcp(&e->probe);
 	timer_stop(&e->probe.timeout);
+	e->probe.closed = err == ECONNREFUSED;
 	if (err == 0)
 		engine_probe_passed(e);
 	else
@@ -170,6 +172,7 @@ engine_probe_send(struct engine *e)
 	if (e->pid == 0 || engine_probe_under_way(e))
 		return;
 	p->status = 0;
+	p->closed = false;
 	strbuf_clear(&p->answer);
 	/* While it starts a canary may wait for the whole load. */
 	if (check)

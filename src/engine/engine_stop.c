@@ -16,9 +16,6 @@
 #define UNKILLABLE_MS 5000
 #define KILL_COMMAND_MS 5000
 #define KILL_HURRY_MS 800
-#define SETTLE_MAX_MS 2000
-#define SETTLE_STEP_MS 10
-#define SETTLE_SAME (16u << 20)
 
 /* The leader's zombie keeps its pid ours until it is reaped; afterwards only a group that has members does. The stop command
  * is not what it stops. */
@@ -193,35 +190,13 @@ engine_on_gone_timer(void *arg)
 	engine_watch_gone(arg);
 }
 
-/* All of it back, room enough for the next one anyway, too little to be told from what others do meanwhile, two samples that agree, or long enough. */
-static bool
-settled(struct engine_env *env, uint64_t since, uint64_t need)
-{
-	uint64_t now = clock_ms(), available, total, d;
-
-	if (env->settle.held <= SETTLE_SAME || now - since >= SETTLE_MAX_MS || host_memory(&available, &total) < 0)
-		return true;
-	if (need != 0 && available >= need + need / 8)
-		return true;
-	if (env->settle.before != 0 && available >= env->settle.before + env->settle.held / 10 * 9)
-		return true;
-	if (env->settle.last_at < since || env->settle.last_at == 0) {
-		env->settle.last = available;
-		env->settle.last_at = now;
-		return false;
-	}
-	if (now - env->settle.last_at < SETTLE_STEP_MS)
-		return false;
-	d = available > env->settle.last ? available - env->settle.last : env->settle.last - available;
-	env->settle.last = available;
-	env->settle.last_at = now;
-	return d <= SETTLE_SAME;
-}
-
 bool
 engine_memory_settled(struct engine_env *env, uint64_t since, uint64_t need)
 {
-	if (!settled(env, since, need))
+	uint64_t available, total;
+
+	if (env->settle.held != 0 && host_memory(&available, &total) >= 0 &&
+	    !policy_settled(&env->settle, clock_ms(), since, need, available))
 		return false;
 	env->settle.held = 0;	/* that was it, until the next one stops */
 	return true;

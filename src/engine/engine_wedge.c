@@ -127,6 +127,7 @@ gather(struct engine *e, int canary, struct policy_quiet *q)
 		.suspected = w->state == WEDGE_SUSPECTED,
 		.asked = w->asked_at == 0 ? 0 : now - w->asked_at,
 		.worked = w->asked_at != 0 && e->progress_at > w->asked_at,
+		.closed = e->probe.closed,
 		.trusted = is_trusted(e),
 	};
 	q->canary = canary;
@@ -158,7 +159,7 @@ condemn(struct engine *e, const struct policy_quiet *q, const char *what)
 		snprintf(v.text, sizeof(v.text), q->blind ? "hung: no byte and no prompt progress for %s" :
 		    "hung: no byte, no prompt progress and an idle process group for %s", t);
 	} else {
-		snprintf(v.text, sizeof(v.text), "hung: it does not generate");
+		snprintf(v.text, sizeof(v.text), q->closed ? "hung: it lives, but its port is closed" : "hung: it does not generate");
 	}
 	text_duration(t, sizeof(t), q->asked, true);
 	snprintf(cause, sizeof(cause), "%s; %s %s%s%s%s", w->seen, witness(e), what,

@@ -24,6 +24,10 @@ struct http_target {
 /* A literal IPv4/IPv6 address and port, or "unix:/path" with port 0. 0 or -1. */
 int http_target_set(struct http_target *t, const char *host, int port) MUST_CHECK;
 
+/* Whether nobody listens there. Asks the kernel by a connection that is given up at once; where that takes time (another
+ * machine) the answer is false. */
+bool http_target_refuses(const struct http_target *t);
+
 struct http_xfer_ops {
 	/* The final response head (1xx are skipped, but for 101 after an upgrade). Borrowed during the call. */
 	void (*head)(void *arg, const struct http_head *h);

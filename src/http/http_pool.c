@@ -2,6 +2,7 @@
  * Connections to engines that wait for their next exchange. */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <poll.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
@@ -202,6 +203,23 @@ pool_open(struct http_pool *p, const struct http_target *t, void (*cb)(void *, i
 	watch_init(&c->w, p->loop, fd, cb, c);
 	link_conn(c, false);
 	return c;
+}
+
+bool
+http_target_refuses(const struct http_target *t)
+{
+	int fd = new_socket(t->addr.ss_family), err = 0;
+	socklen_t len = sizeof(err);
+	struct pollfd p = {.fd = fd, .events = POLLOUT};
+
+	if (fd < 0)
+		return false;
+	if (connect(fd, (const struct sockaddr *)&t->addr, t->addr_len) != 0)
+		err = errno;
+	if (err == EINPROGRESS && (poll(&p, 1, 0) != 1 || getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &len) != 0))
+		err = 0;
+	close(fd);
+	return err == ECONNREFUSED || err == ENOENT;
 }
 
 struct http_pool *

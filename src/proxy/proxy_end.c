@@ -8,7 +8,8 @@
 #include "base/json.h"
 #include "proxy/proxy_priv.h"
 
-#define DECIDE_TIME 60	/* ms in which the engine's death becomes known */
+#define DECIDE_TIME 60		/* ms in which the engine's death becomes known */
+#define LEAVING_TIME 10000	/* the same where its port is closed already: a GPU to hand back takes a while */
 
 /* what a person needs to know of the engine's last exit */
 static void
@@ -93,12 +94,29 @@ wait_again(struct txn *t)
 	return true;
 }
 
+/* It lives, but nobody listens on its port any more. */
+static bool
+is_leaving(const struct txn *t)
+{
+	const struct http_target *to;
+	struct router_row row;
+
+	if (!router_row(t->p->o.router, t->pm->id, &row) || row.engine == NULL)
+		return false;
+	to = engine_target(row.engine);
+	return to != NULL && http_target_refuses(to);
+}
+
 void
 txn_decide(struct txn *t)
 {
 	struct proxy_fault f = {.attempt = -1};
 	bool down = down_since_sent(t);
 
+	if (t->deciding && !down && (!t->begun || t->unsure) && clock_ms() < t->decide_by && is_leaving(t)) {
+		timer_set(&t->timer, DECIDE_TIME);
+		return;
+	}
 	t->deciding = false;
 	timer_stop(&t->timer);
 	if (t->unsure && !down) {
@@ -134,6 +152,7 @@ txn_decide_soon(struct txn *t)
 	if (!t->unsure)
 		txn_suspect(t);
 	t->deciding = true;
+	t->decide_by = clock_ms() + LEAVING_TIME;
 	t->answer_due = 0;
 	timer_set(&t->timer, down_since_sent(t) ? 0 : DECIDE_TIME);
 }

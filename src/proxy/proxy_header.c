@@ -182,12 +182,21 @@ proxy_header_stream(struct strbuf *out, const struct proxy_header_info *i)
 	put_ours(out, true, i);
 }
 
+/* Compressed, though it was not asked for: what is in it cannot be seen. */
+static bool
+coded(const struct http_head *h)
+{
+	const struct http_field *f = http_field_find(h, "content-encoding");
+
+	return f != NULL && f->value.n != 0 && !http_str_ieq(f->value, "identity");
+}
+
 bool
 proxy_header_json(const struct http_head *h)
 {
 	const struct http_field *f = http_field_find(h, "content-type");
 
-	return f != NULL && begins(f->value, "application/json", 16);
+	return f != NULL && !coded(h) && begins(f->value, "application/json", 16);
 }
 
 bool
@@ -214,7 +223,7 @@ proxy_header_answer(struct strbuf *out, const struct http_head *h, const struct 
 	if (sse && i->chat)
 		strbuf_puts(out, "Content-Type: text/event-stream; charset=utf-8\r\n");
 	put_ours(out, sse, i);
-	return sse;
+	return sse && !coded(h);
 }
 
 bool

@@ -15,7 +15,7 @@ struct http_str proxy_header_upgrade(const struct http_head *h);
 void proxy_header_request(struct strbuf *out, const struct http_head *h, const struct http_url *url,
     const struct http_target *t, size_t body, const char *request_id, struct http_str upgrade);
 
-/* Whether an answer says that it is JSON. */
+/* Whether an answer says that it is JSON, and is not compressed. */
 bool proxy_header_json(const struct http_head *h);
 
 struct proxy_header_info {
@@ -23,7 +23,8 @@ struct proxy_header_info {
 	uint64_t waited_ms;	/* 0: it did not wait */
 	bool chat;		/* the content type of a stream gets its charset */
 };
-/* The fields that go to the client: a block as http_reply_start takes it. Tells whether it is an event stream. */
+/* The fields that go to the client: a block as http_reply_start takes it. Tells whether it is an event
+ * stream that can be read: a compressed one is bytes like any others. */
 bool proxy_header_answer(struct strbuf *out, const struct http_head *h, const struct proxy_header_info *i);
 /* The same for a 101. False when it is not the answer to what was asked for. */
 bool proxy_header_switch(struct strbuf *out, const struct http_head *h, const struct proxy_header_info *i,

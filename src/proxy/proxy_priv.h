@@ -129,6 +129,7 @@ struct txn {
 	bool begun;			/* bytes of the answer passed: they are never sent anew */
 	bool sse, close_delimited, deciding, rewriting, gathering;
 	bool unsure;			/* deciding: it is whole unless the engine died */
+	uint64_t decide_by;		/* deciding: when it is no longer waited for an engine that is on its way out */
 	bool hangup;			/* its engine is being stopped */
 	bool cut;			/* it ended before its end */
 	bool noted;			/* note_end was made */

@@ -3,7 +3,6 @@
  * crash before it stays invisible to the client. */
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/clock.h"
 #include "base/json.h"
@@ -74,15 +73,6 @@ note_stream(struct txn *t)
 		t->first_token_at = clock_ms();
 }
 
-static bool
-may_name_model(const struct http_head *h)
-{
-	const struct http_field *f = http_field_find(h, "content-type");
-
-	return proxy_header_json(h) ||
-	    (f != NULL && f->value.n >= 17 && strncasecmp(f->value.p, "text/event-stream", 17) == 0);
-}
-
 /* The length the client is told. */
 static int64_t
 answer_length(const struct txn *t, const struct http_head *h)
@@ -133,7 +123,7 @@ on_head(void *arg, const struct http_head *h)
 	proxy_usage_init(&t->usage, t->sse, t->path->ends);
 	t->work = 0;
 	t->usage.follow = t->close_delimited && !t->sse && proxy_header_json(h);
-	if (t->rewriting && !may_name_model(h)) {
+	if (t->rewriting && !t->sse && !proxy_header_json(h)) {
 		t->rewriting = false;
 		proxy_rewrite_fini(&t->rewrite);
 	}
@@ -260,6 +250,9 @@ txn_complete(struct txn *t)
 		txn_begin_answer(t);
 	if (t->rewriting)
 		proxy_rewrite_end(&t->rewrite);
+	/* Readers of events see none without the blank line behind it. */
+	if (t->sse && t->usage.open && t->usage.keep.len == 0)
+		txn_put(t, "\n", 1);
 	txn_finish(t, false);
 }
 

@@ -73,6 +73,14 @@ void
 fake_die(void)
 {
 	fake_record("die", "\"code\":%ld", fake.exit_code);
+	/* As with a GPU to hand back: its sockets are gone long before it is. */
+	if (fake.slow_death != 0) {
+		struct timespec t = {fake.slow_death / 1000, fake.slow_death % 1000 * 1000000};
+
+		for (int fd = 3; fd < 1024; fd++)
+			close(fd);
+		nanosleep(&t, NULL);
+	}
 	if (fake.signal_name != NULL) {
 		int sig = fake_signal_number(fake.signal_name);
 		struct sigaction dfl = {.sa_handler = SIG_DFL};

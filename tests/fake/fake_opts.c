@@ -43,7 +43,7 @@ static const struct opt process_opts[] = {
 	O("ready-after", NUM, ready_after), O("exit-after", NUM, exit_after), O("exit-code", NUM, exit_code),
 	O("crash-on-request", NUM, crash_on_request), O("flood", NUM, flood), O("longline", NUM, longline),
 	O("slow-health", NUM, slow_health), O("keepalive-close-after", NUM, keepalive_close_after),
-	O("good-after", NUM, good_after), O("write-buffer", NUM, write_buffer),
+	O("slow-death", NUM, slow_death), O("good-after", NUM, good_after), O("write-buffer", NUM, write_buffer),
 	O("health-before-ready", FLAG, health_before_ready), O("zombie", FLAG, zombie),
 	O("ignore-term", FLAG, ignore_term), O("term-default", FLAG, term_default), O("fork", FLAG, fork),
 	O("fork-setsid", FLAG, fork_setsid), O("close-stdout", FLAG, close_stdout),

@@ -9,6 +9,7 @@ INTEGRATION = \
 	tests/integration/lib/mai.py \
 	tests/integration/lib/proc.py \
 	tests/integration/lib/stream.py \
+	tests/integration/lib/teller.py \
 	tests/integration/lib/world.py \
 	tests/integration/lib/ws.py \
 	tests/integration/test_api.py \
@@ -30,6 +31,7 @@ INTEGRATION = \
 	tests/integration/test_lifecycle.py \
 	tests/integration/test_malformed.py \
 	tests/integration/test_migrate.py \
+	tests/integration/test_odd_engines.py \
 	tests/integration/test_queue.py \
 	tests/integration/test_ready.py \
 	tests/integration/test_relay.py \

@@ -56,6 +56,34 @@ def test_logs(one):
     assert len(one.get("/logs?n=3").body.decode().splitlines()) <= 3
 
 
+@pytest.mark.parametrize("query", ["", "?no-history"])
+@pytest.mark.parametrize("path,of_child,of_mai", [("", True, True), ("/proxy", False, True), ("/upstream", True, False),
+                                                  ("/m", True, False)])
+def test_logs_stream(mai, path, of_child, of_mai, query):
+    """What was said before it is asked for, unless told otherwise, and what is said then; each of the ways shows its own."""
+    mai.config({"m": mai.engine("m", ["--print-env"])})
+    mai.start_all()
+    mark = re.compile(rb"MAI_ENGINE=\S+\.(\d+)\n")     # which start it is
+    first = int(wait(lambda: mark.search(mai.log().encode()), 5, "its line")[1])
+    with mai.raw(timeout=10) as c:
+        c.send(request("GET", f"/logs/stream{path}{query}"))
+        status, headers = c.head()
+        assert status == 200 and dict(headers)["Content-Type"].startswith("text/plain")
+        assert mai.post("/api/restart", {}, timeout=20).status == 200
+        assert mai.post("/load", {"model": "unheard-of"}).status == 404
+        got = b""
+        while (of_mai and b"unheard-of" not in got) or (of_child and not any(int(n) > first for n in mark.findall(got))):
+            got += c.chunk()
+    past = not query
+    assert (b"listening on" in got) == (past and of_mai) and (b"unheard-of" in got) == of_mai, got
+    assert (str(first).encode() in mark.findall(got)) == (past and of_child), got
+    assert of_child or not mark.search(got)
+
+
+def test_logs_stream_of_an_unknown_model(one):
+    assert one.get("/logs/stream/none").status == 404
+
+
 def test_api_logs_cursor(mai):
     mai.config({"m": mai.engine("m", ["--spew", "\\n".join(f"row {i}" for i in range(50))])})
     mai.start_all()

@@ -70,6 +70,32 @@ def test_C6_a_client_that_left_never_causes_a_load(mai):
     assert mai.status()["current_model"] == "a"
 
 
+def test_a_load_that_nobody_waits_for_any_more_goes_on(mai):
+    """Its client will ask again; a load that each impatient client ends would never come to its end."""
+    mai.config({"m": mai.engine("m", ["--ready-after", "1000"])})
+    mai.serve()
+    c = mai.raw()
+    c.send(request("POST", CHAT, http.chat("m")))
+    wait(lambda: mai.status()["state"] == "starting", 5, "loading")
+    c.s.close()
+    wait(lambda: mai.status()["queued"] == 0, 1 * SLOW, "gone")
+    mai.ready()
+    assert mai.records["m"].count("start") == 1 and mai.records["m"].count("request") == 0
+
+
+def test_a_load_that_nobody_waits_for_any_more_gives_way(mai):
+    mai.config({"a": mai.engine("a", ["--ready-after", "30000"], healthCheckTimeout=60), "b": mai.engine("b")})
+    mai.serve()
+    c = mai.raw()
+    c.send(request("POST", CHAT, http.chat("a")))
+    wait(lambda: mai.status()["state"] == "starting", 5, "loading")
+    c.s.close()
+    wait(lambda: mai.status()["queued"] == 0, 1 * SLOW, "gone")
+    before = time.monotonic()
+    assert mai.chat("b").status == 200
+    assert time.monotonic() - before < 5 * SLOW, "not after a's start"
+
+
 @pytest.mark.parametrize("how", ["fin", "rst", "half-close"])
 @pytest.mark.parametrize("framing", ["chunked", "http10"])
 def test_C7_C8_client_leaves_mid_stream(one, how, framing):

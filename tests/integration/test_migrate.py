@@ -159,6 +159,48 @@ def test_the_name_sent_upstream(mai):
     assert json.loads(r.json["body"])["model"] == "org/m" and json.loads(r.json["body"])["v"] == 1
 
 
+def test_the_calls_of_llama_swap_and_llama_server(mai):
+    """Their shapes, end to end: what runs, what is loaded, loading and unloading by name."""
+    mai.config({"a": mai.engine("a", name="Model A", description="first", ttl=600, aliases=["nick"]),
+                "b": mai.engine("b", ["--ready-after", "700"]),
+                "bad": {"cmd": "/no/such/program --port ${PORT}"}}, maxLoaded=2, maxAttempts=0)
+    mai.serve()
+
+    def values():
+        return {d["id"]: d["status"]["value"] for d in mai.get("/models").json["data"]}
+
+    assert mai.get("/running").json == {"running": []}
+    assert values() == {"a": "unloaded", "b": "unloaded", "bad": "unloaded"}
+    for name in ("nick", "b"):
+        r = mai.post("/models/load", {"model": name})
+        assert (r.status, r.json) == (200, {"success": True})
+    assert values()["b"] == "loading"
+    wait(lambda: values() == {"a": "loaded", "b": "loaded", "bad": "unloaded"}, 5 * SLOW, values)
+    assert mai.chat("bad").status == 503 and values()["bad"] == "failed"
+    rows = {x["model"]: x for x in mai.get("/running").json["running"]}
+    assert {k: v["state"] for k, v in rows.items()} == {"a": "ready", "b": "ready", "bad": "failed"}
+    a = rows["a"]
+    assert (a["name"], a["description"], a["ttl"]) == ("Model A", "first", 600)
+    assert a["pid"] == mai.records["a"].pid() and a["port"] == mai.records["a"].port()
+    assert a["proxy"] == f"http://127.0.0.1:{a['port']}" and f"--port {a['port']}" in a["cmd"]
+    assert a["uptime_seconds"] > 0 and (a["restart_attempts"], a["in_flight"], a["queued"]) == (0, 0, 0)
+    assert a["last_exit"] is None and "/no/such/program" in rows["bad"]["last_exit"]["text"] + rows["bad"]["last_exit"]["cause"]
+
+    assert mai.post("/models/unload", {"model": "b"}).json == {"success": True}
+    wait(lambda: values()["b"] == "unloaded", 5 * SLOW, values)
+    assert values()["a"] == "loaded"
+    assert mai.chat("b").status == 200
+    r = mai.post("/api/models/unload/b")
+    assert (r.status, r.body) == (200, b"OK") and values()["b"] == "unloaded"
+    for path in ("/unload", "/api/models/unload"):
+        assert mai.chat("a").status == 200
+        r = mai.post(path)
+        assert (r.status, r.json) == (200, {"msg": "ok"}) and values()["a"] == "unloaded"
+        assert mai.get(path).status == 405
+    for path in ("/models/load", "/models/unload"):
+        assert mai.post(path, {"model": "none"}).status == 404
+
+
 def test_an_example_of_llama_swaps_groups_is_taken_whole(mai):
     """Both chat models and the two small ones by name, one after the other."""
     names = ("qwen", "gemma", "embed", "rerank")

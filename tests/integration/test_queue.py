@@ -2,6 +2,8 @@
 """Requests wait while their model is not there: bounded, in order, forgotten when their client leaves."""
 import time
 
+import pytest
+
 from lib import http, world
 from lib.mai import SLOW
 from lib.proc import wait
@@ -153,6 +155,26 @@ def test_one_restart_serves_a_request_that_met_a_crash(mai):
     mai.serve()
     r = mai.chat("m")
     assert r.status == 200, r
+    assert mai.records["m"].count("start") == 2
+
+
+@pytest.mark.parametrize("slow,reason", [(700, "crash"), (600_000, "wedged")])
+def test_one_that_dies_slowly_loses_nobody_either(mai, slow, reason):
+    """Its sockets are closed at once, its process goes later, as with a GPU to hand back, or never. Who had no byte yet, and
+    who comes meanwhile, is served by the next one."""
+    mai.config({"m": mai.engine("m", ["--state", mai.tmp / "n", "--good-after", "1", "--crash-on-request", "4", "--slow-death",
+                                      slow, "--signal", "SEGV"], backoff=0.05)})
+    mai.start_all()
+    calls = [world.Later(mai.chat, "m", fake="delay=500") for _ in range(3)]
+    wait(lambda: mai.stats()["in_progress"] == 3, 5, "in flight")
+    calls += [world.Later(mai.chat, "m")]
+    wait(lambda: mai.records["m"].count("die"), 5, "it begins to die")
+    calls += [world.Later(mai.chat, "m") for _ in range(4)]
+    time.sleep(0.2)     # well past the moment in which a death is usually known
+    calls += [world.Later(mai.chat, "m") for _ in range(4)]
+    assert [c.result(15 * SLOW).status for c in calls] == [200] * 12
+    s = mai.ready()
+    assert s["last_exit"]["reason"] == reason, s["last_exit"]
     assert mai.records["m"].count("start") == 2
 
 

@@ -4,13 +4,14 @@ import json
 import os
 import signal
 import socket
+import sys
 import time
 
 import pytest
 
 from lib import http, proc, world
 from lib.http import Raw, request
-from lib.mai import MAI, SLOW
+from lib.mai import MAI, SLOW, words
 from lib.proc import never, wait
 
 CHAT = "/v1/chat/completions"
@@ -293,6 +294,17 @@ def test_U2_a_close_delimited_answer_of_bytes_is_cut_when_the_engine_died(mai):
         assert not c.all().endswith(b"\r\n0\r\n\r\n")
 
 
+def test_U2_a_close_delimited_answer_of_bytes_is_cut_when_the_engine_is_about_to_die(mai):
+    """Its connection is closed well before it is dead."""
+    mai.config({"m": mai.engine("m", ["--slow-death", "500"], backoff=0.05)})
+    mai.start_all()
+    with mai.raw() as c:
+        c.send(post(http.chat("m"), "body-bytes=20000, until-close, die-after-bytes=9000"))
+        assert c.head()[0] == 200
+        assert not c.all().endswith(b"\r\n0\r\n\r\n")
+    assert mai.ready()["last_exit"]["reason"] == "crash"
+
+
 def test_U1_an_engine_that_died_behind_its_head_is_requeued(mai):
     """mlx sends its head before it has a token: still nothing reached the client."""
     mai.config({"m": mai.engine("m", backoff=0.05)})
@@ -386,6 +398,20 @@ def test_U7_no_first_byte_client_abort_frees_it(one):
     wait(lambda: one.stats()["aborted"] == 1, 2, "aborted")
     assert time.monotonic() - before < 0.1 * SLOW + 0.1
     assert one.status()["in_flight"] == 0
+
+
+@pytest.mark.parametrize("keys", [{"connectTimeout": 0.4}, {"timeouts": {"connect": 0.4}}], ids=["own", "llama-swap"])
+def test_U7_an_engine_that_accepts_no_connection(mai, keys):
+    """Its one place in the kernel's queue was taken by the look at its port."""
+    code = "import socket, sys, time; s = socket.socket(); s.setsockopt(1, 2, 1); s.bind(('127.0.0.1', int(sys.argv[1]))); " \
+        "s.listen(0); time.sleep(600)"
+    mai.config({"m": {"cmd": words([sys.executable, "-c", code]) + " ${PORT}", "checkEndpoint": "none", **keys}})
+    mai.start_all()
+    before = time.monotonic()
+    r = mai.chat("m")
+    took = time.monotonic() - before
+    assert r.status == 502 and r.json["error"]["code"] == "bad_gateway", r
+    assert "does not accept connections" in r.json["error"]["message"] and 0.35 < took < 3 * SLOW
 
 
 def test_U8_a_stalled_stream_is_kept_while_the_client_stays(one):

@@ -376,6 +376,47 @@ def test_ttl_with_several(mai):
     assert loaded(mai) == ["a", "b"]
 
 
+def test_ttl_counts_from_the_end_of_the_last_request(mai):
+    serve(mai, {"a": mai.engine("a", ttl=1)})
+    r = mai.chat("a", stream=True, fake="sse=25, gap=100", timeout=30)
+    end = time.monotonic()
+    assert r.status == 200 and http.events(r.body)[-1] == "[DONE]", "longer than the ttl"
+    wait(lambda: loaded(mai) == [], 6 * SLOW, "unloaded")
+    assert time.monotonic() - end > 0.9 and mai.records["a"].count("start") == 1
+
+
+def test_requests_in_the_moment_of_the_ttl_are_all_served(mai):
+    serve(mai, {"a": mai.engine("a", ttl=0.25)}, minResident=0)
+    for i in range(30):
+        assert mai.chat("a").status == 200
+        time.sleep(0.24 + (i % 10) * 0.002)     # the moment is what it is about
+    assert mai.records["a"].count("start") > 1, "it was met"
+
+
+def test_the_ttl_of_all_and_of_each(mai):
+    """As llama-swap has them: -1 is that of all, 0 never."""
+    serve(mai, {"a": mai.engine("a"), "b": mai.engine("b", ttl=-1), "c": mai.engine("c", ttl=0), "d": mai.engine("d", ttl=3600)},
+          maxLoaded=4, globalTTL=1)
+    for i in "abcd":
+        assert mai.chat(i).status == 200
+    wait(lambda: loaded(mai) == ["c", "d"], 8 * SLOW, lambda: states(mai))
+    never(lambda: loaded(mai) != ["c", "d"], 1.5, "one went that has another ttl")
+
+
+def test_a_start_for_which_memory_does_not_suffice_gets_room_and_one_more_try(mai):
+    out = ["--spew", "ggml_backend_cuda_buffer_type_alloc_buffer: allocating 9000.00 MiB on device 0: cudaMalloc failed: out of memory\\n",
+           "--exit-after", "0", "--exit-code", "1"]
+    defs = {"a": mai.engine("a"), "b": mai.engine("b"),
+            "c": {**mai.engine("c", [*out, "--state", mai.tmp / "starts", "--good-after", "1"]), "engine": "llama-server"}}
+    serve(mai, defs, maxLoaded=3, backoff=0.05)
+    assert mai.chat("b").status == 200 and mai.chat("a").status == 200
+    assert mai.chat("c").status == 200
+    assert loaded(mai) == ["a", "c"], "b was the one unused longest"
+    assert mai.records["c"].count("start") == 2
+    assert {r["model"]: (r["last_exit"] or {}).get("reason") for r in mai.get("/running").json["running"]}["c"] == "oom"
+    assert "memory ran out: b makes room" in mai.log()
+
+
 def test_stop_of_one_and_of_all(mai):
     serve(mai, models(mai, "abc"), maxLoaded=3)
     for i in "abc":

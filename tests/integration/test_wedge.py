@@ -112,6 +112,35 @@ def test_mlx_whose_generation_thread_dies_while_it_serves(mai):
     assert crashes(mai, "wedged") == 1
 
 
+@pytest.mark.parametrize("kind,line", [
+    ("llama-server", "CUDA error: an illegal memory access was encountered"),
+    ("vllm", "vllm.v1.engine.exceptions.EngineDeadError: EngineCore encountered an issue."),
+])
+def test_an_engine_that_says_that_it_cannot_work_is_not_waited_for(mai, kind, line):
+    """With stallTimeout far away, while its port and its health check answer."""
+    mai.config({"m": mai.teller(engine=kind, backoff=0.05, stallTimeout=600)})
+    pid = mai.start_all(timeout=20)["pid"]
+    before = time.monotonic()
+    r = mai.chat("m", print=line, timeout=50)
+    assert time.monotonic() - before < 20 * SLOW
+    assert r.status == 502 and r.json["error"]["code"] == "engine_wedged", r
+    x = wedged(mai)
+    assert mai.ready()["pid"] != pid and x and x["cause"].endswith(line), x
+    assert crashes(mai, "wedged") == 2, "the one it met first, and the one behind its only restart"
+
+
+@pytest.mark.parametrize("kind,line", [
+    ("llama-server", "D srv  log_server_r: request: {\"prompt\":\"CUDA error: x\"}"),
+    ("vllm", "INFO 11-27 10:00:00 [logger.py:43] Received request cmpl-1: prompt: 'EngineDeadError: CUDA error: '"),
+])
+def test_words_of_a_prompt_are_no_alarm(mai, kind, line):
+    mai.config({"m": mai.teller(engine=kind, stallTimeout=600)})
+    pid = mai.start_all(timeout=20)["pid"]
+    with pytest.raises(TimeoutError):
+        mai.chat("m", print=line, timeout=4)
+    assert mai.status()["pid"] == pid and not mai.status()["last_exit"]
+
+
 def test_a_canary_behind_real_work_is_no_failure(mai):
     """One completion at a time: the canary waits for the stream, which moves."""
     mai.config({"m": {**mai.engine("m", ["--serial"], stallTimeout=1), "engine": "llama-server"}})

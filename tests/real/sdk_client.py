@@ -124,6 +124,38 @@ def do_messages_tools():
     return {"model": r.model, "stop": r.stop_reason, "name": call.name, "arguments": call.input}
 
 
+def do_messages_tools_stream():
+    kinds = []
+    with messages.messages.stream(model=model, **anthropic_tools()) as s:
+        for e in s:
+            kinds.append(e.type)
+        last = s.get_final_message()
+    call = next(b for b in last.content if b.type == "tool_use")
+    return {"model": last.model, "stop": last.stop_reason, "name": call.name, "arguments": call.input,
+            "in_pieces": kinds.count("input_json") > 1, "last": kinds[-1]}
+
+
+def do_messages_abort():
+    seen = 0
+    with messages.messages.stream(model=model, messages=QUESTION, max_tokens=4000, extra_body=GREEDY) as s:
+        for _ in s.text_stream:
+            seen += 1
+            if seen == 4:
+                break
+    return {"seen": seen}
+
+
+def do_responses_abort():
+    seen = 0
+    stream = chat.responses.create(model=model, input=QUESTION[0]["content"], max_output_tokens=4000, temperature=0, stream=True)
+    for e in stream:
+        seen += e.type == "response.output_text.delta"
+        if seen == 4:
+            break
+    stream.close()
+    return {"seen": seen}
+
+
 def do_models():
     return {"ids": [m.id for m in chat.models.list()]}
 

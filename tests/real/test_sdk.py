@@ -72,11 +72,13 @@ def test_openai_with_mlx(sdk, served):
 
 
 @pytest.mark.limit(300)
-@pytest.mark.parametrize("task", ["chat_tools", "chat_tools_stream", "messages_tools"])
+@pytest.mark.parametrize("task", ["chat_tools", "chat_tools_stream", "messages_tools", "messages_tools_stream"])
 def test_tool_calls(sdk, served, task):
     r = run(sdk, served, "llama", task)
     assert (r["name"], r["arguments"]) == ("get_weather", {"city": "Paris"}), r
     assert r.get("finish", r.get("stop")) in ("tool_calls", "tool_use")
+    if task == "messages_tools_stream":
+        assert r["model"] == "llama" and r["in_pieces"] and r["last"] == "message_stop"
 
 
 @pytest.mark.limit(300)
@@ -94,9 +96,10 @@ def test_errors_as_the_clients_know_them(sdk, served):
 
 
 @pytest.mark.limit(300)
-@pytest.mark.parametrize("model", ["llama", "mlx-tiny"])
-def test_an_aborted_stream_frees_the_engine(sdk, served, model):
-    assert run(sdk, served, model, "chat_abort")["seen"] == 4
+@pytest.mark.parametrize("model,task", [("llama", "chat_abort"), ("llama", "messages_abort"), ("llama", "responses_abort"),
+                                        ("mlx-tiny", "chat_abort")])
+def test_an_aborted_stream_frees_the_engine(sdk, served, model, task):
+    assert run(sdk, served, model, task)["seen"] == 4
     wait(lambda: served.get("/api/requests").json["requests"] == [], 5, "nothing in flight")
     assert run(sdk, served, model, "chat")["model"] == model
     assert served.status()["restart_attempts"] == 0

@@ -183,6 +183,13 @@ engine_info(struct engine *e)
 	return &info;
 }
 
+const struct http_target *
+engine_target(const struct engine *e)
+{
+	(void)e;
+	return info.state == ENGINE_READY ? &target : NULL;
+}
+
 void
 serve_waiter(void)
 {

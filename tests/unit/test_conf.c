@@ -68,12 +68,37 @@ test_split(void **state)
 	check_split("a'b'\"c\"d", "[abcd]");
 	check_split("# comment\na \\\n  b\n  # more\n c #d", "[a][b][c][#d]");
 	check_split("a \\\n # gone\n b", "[a][b]");
+	check_split("a\\\n# gone\nb", "[a][b]");
+	/* Blanks behind the backslash are not seen in an editor. */
+	check_split("a \\ \t\n # gone\n b\\ \r\nc", "[a][bc]");
 	check_split("$HOME *.c | x; y > z", "[$HOME][*.c][|][x;][y][>][z]");
 	check_split("a 'b", NULL);
 	check_split("a \"b", NULL);
 	check_split("a \\", NULL);
 	check_split("", NULL);
 	check_split("# only\n", NULL);
+}
+
+static void
+test_uncommented(void **state)
+{
+	static const char *const cases[][2] = {
+		{"# ${a}\nb\n  # it's\nc", "#\nb\n#\nc"},
+		{"a #b\n", "a #b\n"},
+		{"a \\\n# ${b}\nc", "a \\\n#\nc"},
+		{"a 'x\n# y\n' \"\\\"\n# z\n\"\n# ${b}", "a 'x\n# y\n' \"\\\"\n# z\n\"\n#"},
+		{"a \\'\n# b\n", "a \\'\n#\n"},
+		{"a \\", "a \\"},
+		{"", ""},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		char *got = conf_uncommented(cases[i][0]);
+
+		assert_streq(got, cases[i][1]);
+		free(got);
+	}
 }
 
 static void
@@ -397,6 +422,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_split),
+		cmocka_unit_test(test_uncommented),
 		cmocka_unit_test(test_argv),
 		cmocka_unit_test(test_kinds),
 		cmocka_unit_test(test_patterns),

@@ -174,7 +174,8 @@ static void
 test_forms(void **state)
 {
 	struct conf *c = parse(
-	    "models:\n  a: &a\n    model: ./x.gguf\n    args: --ctx-size 10\n    ttl: 5\n  b:\n    <<: *a\n    ttl: 6\n"
+	    "models:\n  a: &a\n    model: ./x.gguf\n    args: |\n      # ${nothing} of it\n      --ctx-size 10\n    ttl: 5\n"
+	    "  b:\n    <<: *a\n    ttl: 6\n"
 	    "  c: {model: org/x, engine: vllm, args: [--max-model-len, 'a b']}\n  r: {proxy: 'https://h.example/v1/'}\n"
 	    "  m: {model: org/m, args: [--max-tokens, 9], proxy: 'http://127.0.0.1:9009'}\n");
 

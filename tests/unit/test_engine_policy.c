@@ -36,6 +36,45 @@ test_times(void **state)
 	assert_int_equal(policy_deadline_in(&m, 100, 29900, 500), 500);
 }
 
+#define MIB ((uint64_t)1 << 20)
+
+static void
+test_settled(void **state)
+{
+	const struct policy_settle gone = {.held = 1000 * MIB, .before = 5000 * MIB};
+	struct policy_settle s = gone;
+
+	(void)state;
+	/* It comes back bit by bit: nothing starts before nine tenths are there. */
+	for (uint64_t t = 100; t <= 180; t += 20)
+		assert_false(policy_settled(&s, t, 100, 0, 5000 * MIB + (t - 100) * 10 * MIB));
+	assert_true(policy_settled(&s, 185, 100, 0, 5900 * MIB));
+	/* At once where all is back, or there is room enough for the next one with something to spare. */
+	s = gone;
+	assert_true(policy_settled(&s, 100, 100, 0, 6000 * MIB));
+	s = gone;
+	assert_false(policy_settled(&s, 100, 100, 5000 * MIB, 5100 * MIB));
+	assert_true(policy_settled(&s, 101, 100, 4000 * MIB, 5100 * MIB));
+	/* Others took what came back: two samples agree, but none of before it was gone, and not within a blink. */
+	s = gone;
+	s.last = 5000 * MIB;
+	s.last_at = 90;
+	assert_false(policy_settled(&s, 100, 100, 0, 5000 * MIB));
+	assert_false(policy_settled(&s, 105, 100, 0, 5000 * MIB));
+	assert_true(policy_settled(&s, 110, 100, 0, 5010 * MIB));
+	/* It never settles: not for ever. */
+	s = gone;
+	for (uint64_t t = 100; t < 2100; t += 10)
+		assert_false(policy_settled(&s, t, 100, 0, (t / 10 % 2 != 0 ? 5000 : 5100) * MIB));
+	assert_true(policy_settled(&s, 2100, 100, 0, 5000 * MIB));
+	/* Little, or nothing known. */
+	s.held = 16 * MIB;
+	assert_true(policy_settled(&s, 100, 100, 0, 1));
+	s = (struct policy_settle){.held = 1000 * MIB};
+	assert_false(policy_settled(&s, 100, 100, 0, 5000 * MIB));
+	assert_true(policy_settled(&s, 110, 100, 0, 5000 * MIB));
+}
+
 static void
 test_alive(void **state)
 {
@@ -97,6 +136,13 @@ test_stall(void **state)
 		{{.timeout = 120000, .suspected = true, .canary = CANARY_LATE, .asked = 30000, .trusted = true}, STALL_WEDGED},
 		{{.timeout = 120000, .canary = CANARY_FAILED, .asked = 1000}, STALL_ANEW},	/* not trusted */
 		{{.timeout = 120000, .canary = CANARY_LATE, .asked = 30000}, STALL_ANEW},
+		/* its port is closed: no request can say more, and no trust is needed */
+		{{.timeout = 120000, .inflight = 1, .suspected = true, .closed = true, .canary = CANARY_FAILED, .asked = 999}, STALL_ASK},
+		{{.timeout = 120000, .inflight = 1, .suspected = true, .closed = true, .canary = CANARY_FAILED, .asked = 1000}, STALL_WEDGED},
+		{{.timeout = 120000, .inflight = 1, .suspected = true, .canary = CANARY_FAILED, .asked = 1000}, STALL_ANEW},
+		/* but it may be on its way out, or start anew by itself */
+		{{ALL, .suspected = true, .closed = true, .canary = CANARY_FAILED, .asked = 1000, .busy = true}, STALL_ANEW},
+		{{ALL, .suspected = true, .closed = true, .canary = CANARY_FAILED, .asked = 1000, .worked = true}, STALL_ANEW},
 	};
 	struct conf_model m = {.stall_timeout = 120000};
 
@@ -389,7 +435,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_times), cmocka_unit_test(test_alive), cmocka_unit_test(test_stall),
+		cmocka_unit_test(test_times), cmocka_unit_test(test_settled), cmocka_unit_test(test_alive), cmocka_unit_test(test_stall),
 		cmocka_unit_test(test_own_lines), cmocka_unit_test(test_fatal_lines), cmocka_unit_test(test_work_lines),
 		cmocka_unit_test(test_judge),
 		cmocka_unit_test(test_levels), cmocka_unit_test(test_literals), cmocka_unit_test(test_causes),

@@ -330,9 +330,15 @@ test_head_bomb(void **state)
 static void
 test_refused(void **state)
 {
+	struct http_target none;
+
 	(void)state;
+	assert_false(http_target_refuses(&target));
 	close(lfd);
 	lfd = -1;
+	assert_true(http_target_refuses(&target));
+	assert_int_equal(http_target_set(&none, "unix:/nonexistent/x.sock", 0), 0);
+	assert_true(http_target_refuses(&none));
 	start(&r);
 	assert_int_equal(r.fails, 0);	/* never from inside the call */
 	UNTIL(r.fails == 1);

@@ -9,6 +9,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 
 from . import http, proc
@@ -18,6 +19,7 @@ TOP = pathlib.Path(__file__).resolve().parents[3]
 BUILD = pathlib.Path(os.environ.get("MAI_BUILD", os.getcwd()))
 MAI = os.environ.get("MAI_BIN", str(BUILD / "mai"))
 FAKE = os.environ.get("FAKE_ENGINE", str(BUILD / "tests/fake/fake_engine"))
+TELLER = TOP / "tests/integration/lib/teller.py"
 SLOW = float(os.environ.get("MAI_TEST_SLOW", "1"))   # factor for upper limits on a loaded machine
 
 _count = itertools.count()
@@ -129,6 +131,10 @@ class Mai:
         rec = self.records.setdefault(id, Record(self.tmp / f"record.{id.replace('/', '_')}"))
         keys.setdefault("checkEndpoint", "/health")
         return {"cmd": self.fake(*args, record=rec.path), **keys}
+
+    def teller(self, **keys):
+        """The definition of a model whose engine says what requests tell it to (lib/teller.py)."""
+        return {"cmd": words([sys.executable, TELLER]) + " --port ${PORT}", "checkEndpoint": "/health", **keys}
 
     def write(self, config):
         text = config if isinstance(config, str) else json.dumps(config, indent=1)
