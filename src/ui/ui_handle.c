@@ -107,7 +107,7 @@ ui_act(struct ui_state *s, enum ui_action a, int key, const struct view *v, stru
 	if (a == ACT_PIN && key != 0 && e != NULL && e->pinned)
 		a = ACT_UNPIN;
 	if (a == ACT_NONE || (!ui_act_model(s, a, v, now, out) && !ui_act_move(s, a, v, log) &&
-	    !ui_act_log(s, a, log, now)))
+	    !ui_act_log(s, a, v, log, now)))
 		act_view(s, a, key, log, now, out);
 }
 
@@ -147,7 +147,7 @@ ui_handle(struct ui_state *s, int key, const struct view *v, struct view_log *lo
 	*out = (struct ui_intent){.kind = UI_NONE};
 	if (paste_key(s, key, now))
 		return;
-	s->want_failure = false;
+	s->log.want_failure = false;
 	s->log.jump = JUMP_NONE;
 	if (s->msg.level == UI_MSG_ERROR)
 		s->msg.at = 0;

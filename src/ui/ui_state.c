@@ -180,25 +180,6 @@ ui_rule(struct ui_state *s, struct grid *g, int row, bool focused, const char *t
 	grid_put(g, row, 2 + used, 1, ROLE_TEXT, " ");
 }
 
-/* When the run that failed began, by its own account or by mai's log. */
-static uint64_t
-run_began(const struct ui_state *s, const struct view *v, const struct view_log *log)
-{
-	const struct view_engine *e = ui_engine(s, v);
-	uint64_t now = view_now(v, clock_ms());
-
-	if (e != NULL && e->spawned_at != 0 && now > e->spawned_at)
-		return clock_wall_ms() - (now - e->spawned_at);
-	for (size_t i = view_log_count(log); i-- > 0;) {
-		const struct view_line *l = view_log_at(log, i);
-
-		if (!l->dead && l->source == SOURCE_MAI &&
-		    (strncmp(l->text, "starting ", 9) == 0 || strstr(l->text, "-> starting") != NULL))
-			return l->wall_ms;
-	}
-	return 0;
-}
-
 /* A failure rings, and the log shows its error unless the person is reading elsewhere; leaving it follows again. */
 static void
 note_screen(struct ui_state *s, const struct view *v, const struct view_log *log)
@@ -208,12 +189,15 @@ note_screen(struct ui_state *s, const struct view *v, const struct view_log *log
 	s->view_seq = v->seq;
 	s->screen = ui_screen_of(s, v, s->link);
 	if (s->screen != was && s->screen != SCREEN_LINK_DOWN && was != SCREEN_LINK_DOWN) {
-		s->want_failure = s->bell = s->screen == SCREEN_FAILED;
+		s->log.want_failure = s->bell = s->screen == SCREEN_FAILED;
 		if (s->log.auto_pause)
 			ui_log_follow(&s->log);
 	}
-	if (s->want_failure && (!s->log.follow || ui_log_failure(&s->log, log, run_began(s, v, log))))
-		s->want_failure = false;
+	s->log.want_failure = s->log.want_failure && s->log.follow && s->screen == SCREEN_FAILED;
+	if (s->log.want_failure && ui_log_show_failure(&s->log, log, ui_engine(s, v)->id) == UI_FOUND) {
+		s->log.want_failure = false;
+		s->log.auto_pause = true;
+	}
 }
 
 static void

@@ -134,7 +134,6 @@ struct ui_state {
 	bool quitting;			/* the core was told to end */
 	bool offered;			/* without any model the picker opened by itself, once */
 	bool suspend, redraw, bell;
-	bool want_failure;		/* the log is to jump to the error, which may come later than the state */
 	bool pasting;
 	uint64_t pasted_at;		/* the last of it came */
 	bool mouse, mouse_set;		/* set: by the person, not by the configuration */

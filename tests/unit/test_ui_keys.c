@@ -476,7 +476,7 @@ test_failure(void **state)
 	/* Who asks for the last error has it; only then the first one is next. */
 	fix_key(f, 'e');
 	assert_int_equal(view_log_at(f->log, 3)->key, f->s.log.cur);
-	assert_streq(f->s.msg.text, "this is the last error; e goes on with the first, E back");
+	assert_streq(f->s.msg.text, "it failed with this; e goes to the next error, E to the one before");
 	fix_key(f, 'e');
 	assert_int_equal(view_log_at(f->log, 1)->key, f->s.log.cur);
 	fix_key(f, 'G');
@@ -487,6 +487,113 @@ test_failure(void **state)
 	fix_line(f, 12, 4, 36, "mE", "again");
 	fix_compose(f, 80, 24);
 	assert_true(f->s.log.follow);
+}
+
+static uint64_t
+line_of(const char *model, const char *gutter, const char *text)
+{
+	static const char marks[] = "cma";
+	size_t n = view_log_count(f->log);
+	uint64_t seq = n > 0 ? view_log_at(f->log, n - 1)->seq + 1 : 1;
+
+	view_log_put(f->log, seq, WALL, (enum log_source)(strchr(marks, gutter[0]) - marks), gutter[1], model, text, strlen(text));
+	return VIEW_KEY(seq);
+}
+
+/* While a model is down e goes to what it died of: not to what its requests got meanwhile, not to another model's errors or
+ * an earlier run's, from wherever the log stands and whichever source it shows. */
+static void
+test_last_error(void **state)
+{
+	uint64_t cause, inner, ready, dying;
+
+	(void)state;
+	line_of(QWEN, "m ", QWEN ": stopped -> starting (user)");
+	line_of(QWEN, "cE", "an earlier run's");
+	line_of(QWEN, "m ", QWEN ": backoff -> starting (crash)");
+	line_of(GEMMA, "cE", "another model's");
+	line_of(QWEN, "c ", "loading");
+	cause = line_of(QWEN, "cE", "Traceback (most recent call last):");
+	line_of(QWEN, "c ", "  File \"server.py\", line 812, in load");
+	line_of(QWEN, "cE", "RuntimeError: out of memory");
+	line_of(QWEN, "c ", "bye");
+	inner = line_of(QWEN, "cE", "error: the end");
+	line_of(GEMMA, "m ", GEMMA ": stopped -> starting (user)");
+	be(ENGINE_FAILED);
+	assert_int_equal(f->s.log.cur, cause);
+	assert_true(fix_shows(f, "Log all, last error"));
+	assert_true(fix_shows(f, "PAUSED at error 3 of 4"));
+	fix_key(f, 'y');
+	assert_streq(strbuf_str(&f->s.copy), "Traceback (most recent call last):\n  File \"server.py\", line 812, in load\n"
+	    "RuntimeError: out of memory");
+	for (int i = 0; i < 3; i++)
+		line_of(QWEN, "aE", "127.0.0.1:1 POST /v1/chat/completions 503 0 ms");
+	fix_key(f, 'e');
+	assert_int_equal(f->s.log.cur, cause);
+	fix_key(f, 'e');
+	assert_int_equal(f->s.log.cur, inner);
+	fix_key(f, 'G');
+	fix_key(f, '3');
+	fix_key(f, 'e');
+	assert_int_equal(f->s.log.cur, cause);
+	assert_int_equal(f->s.log.mask, UI_LOG_ALL);
+	fix_key(f, 'k');
+	fix_key(f, 'e');
+	assert_int_equal(f->s.log.cur, cause);
+	/* After it was ready the last one counts; reading goes on over the next start. */
+	be(ENGINE_STARTING);
+	fix_key(f, 'G');
+	line_of(QWEN, "m ", QWEN ": failed -> starting (user)");
+	line_of(QWEN, "cE", "error: a client went away");
+	ready = line_of(QWEN, "m ", QWEN ": starting -> ready (user)");
+	dying = line_of(QWEN, "cE", "GGML_ASSERT(x) failed");
+	line_of(QWEN, "aE", "127.0.0.1:1 POST /v1/chat/completions 502 0 ms");
+	assert_true(ready < dying);
+	be(ENGINE_BACKOFF);
+	assert_true(f->s.log.follow);
+	fix_key(f, 'e');
+	assert_int_equal(f->s.log.cur, dying);
+	be(ENGINE_STARTING);
+	assert_false(f->s.log.follow);
+	/* An engine that said nothing: what mai said. */
+	fix_key(f, 'G');
+	line_of(QWEN, "m ", QWEN ": backoff -> starting (crash)");
+	cause = line_of(QWEN, "mW", QWEN ": died after 2s: SIGKILL");
+	line_of(QWEN, "aE", "127.0.0.1:1 POST /v1/chat/completions 503 0 ms");
+	be(ENGINE_FAILED);
+	assert_int_equal(f->s.log.cur, cause);
+	assert_true(fix_shows(f, "PAUSED +3 new"));	/* that is no error */
+	/* Hidden lines are not said not to be there. */
+	fix_key(f, 'G');
+	fix_key(f, '&');
+	type("nothing like it");
+	fix_key(f, UI_K_ENTER);
+	fix_compose(f, 80, 24);
+	fix_key(f, 'e');
+	assert_streq(f->s.msg.text, "no error among the lines that are shown");
+}
+
+/* Of a failure whose lines are not in the copy yet the older ones are asked for. */
+static void
+test_last_error_is_fetched(void **state)
+{
+	static const char older[] = "{\"first\":1,\"next\":3,\"dropped\":0,\"lines\":[[1,1,\"mai\",\" \",\"q: stopped -> starting\","
+	    "\"" QWEN "\"],[2,2,\"child\",\"E\",\"out of memory\",\"" QWEN "\"]]}";
+	bool gap = true;
+
+	(void)state;
+	for (uint64_t i = 3; i < 40; i++)
+		view_log_put(f->log, i, WALL, SOURCE_ACCESS, 'E', QWEN, "POST / 503", 10);
+	f->link.older = true;
+	be(ENGINE_FAILED);
+	assert_true(f->s.log.follow && f->s.log.wants_older);
+	fix_key(f, 'e');
+	fix_compose(f, 80, 24);
+	assert_true(f->s.log.follow && f->s.log.wants_older);
+	assert_int_equal(view_log_apply_older(f->log, older, strlen(older), &gap, NULL), 2);
+	f->link.older = false;
+	fix_compose(f, 80, 24);
+	assert_int_equal(f->s.log.cur, VIEW_KEY(2));
 }
 
 /* What a command does is what its key does, with the same question; what it takes is chosen behind it. */
@@ -779,6 +886,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_cancel, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_messages_end, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_failure, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_last_error, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_last_error_is_fetched, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_palette, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_every_command, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_mouse, setup, teardown),

@@ -474,7 +474,7 @@ test_errors(void **state)
 	assert_row(f, 17, "12:00:35>cE item 95");
 	ui_log_set_mask(&f->s.log, 1u << SOURCE_MAI);
 	fix_key(f, 'e');
-	assert_streq(f->s.msg.text, "no error in the log");
+	assert_streq(f->s.msg.text, "no error among the lines that are shown");
 }
 
 static void
