@@ -116,10 +116,13 @@ static bool
 paste_key(struct ui_state *s, int key, uint64_t now)
 {
 	bool field = s->prompt != PROMPT_NONE || ui_popup_types(s);
+	bool paused = s->pasting && now > s->pasted_at + PASTE_PAUSE_MS;
 
-	/* Its end may have been lost: Esc, after a pause, is a person's. */
-	if (s->pasting && key == UI_K_ESC && now > s->pasted_at + PASTE_PAUSE_MS)
+	/* Its end may have been lost: Esc, after a pause, is a person's. Who presses something else is told. */
+	if (paused && key == UI_K_ESC)
 		key = UI_K_PASTE_END;
+	else if (paused && key != UI_K_PASTE_END)
+		ui_say(s, UI_MSG_WARN, now, "in the middle of a paste; Esc ends it");
 	s->pasted_at = now;
 	if (key == UI_K_PASTE_BEGIN) {
 		s->pasting = true;

@@ -40,6 +40,8 @@ put_size(struct strbuf *b, const char *label, uint64_t bytes)
 static void
 put_request(struct strbuf *b, const struct view *v, const struct view_request *r, uint64_t now)
 {
+	char done[32], total[32];
+
 	strbuf_printf(b, "client\t%s\n", r->client != NULL ? r->client : "-");
 	strbuf_printf(b, "model\t%s\n", head_name(v, r->model));
 	strbuf_printf(b, "path\t%s\n", r->path != NULL ? r->path : "-");
@@ -53,8 +55,11 @@ put_request(struct strbuf *b, const struct view *v, const struct view_request *r
 		put_time(b, "waited", r->waited_ms);
 	if (r->first_byte_at >= r->since && r->first_byte_at != 0)
 		put_time(b, "first byte", r->first_byte_at - r->since);
-	if (r->prompt_total > 0)
-		strbuf_printf(b, "prompt\t%lld of %lld tokens\n", (long long)r->prompt_done, (long long)r->prompt_total);
+	if (r->prompt_total > 0 && r->prompt_done >= 0) {
+		ui_count_text(done, sizeof(done), (uint64_t)r->prompt_done);
+		ui_count_text(total, sizeof(total), (uint64_t)r->prompt_total);
+		strbuf_printf(b, "prompt\t%s of %s tokens\n", done, total);
+	}
 	put_count(b, "tokens in", r->tokens_in);
 	put_count(b, "tokens out", r->tokens_out);
 	if (r->tokens_per_second >= 0)
@@ -170,8 +175,7 @@ ui_text_draw(struct ui_state *s, struct grid *g, const struct view *v, uint64_t 
 		p->top = p->lines - p->rows;
 	if (p->top < 0)
 		p->top = 0;
-	box = ui_box_draw(s, g, p->rows + 2, box.width, title, p->lines > p->rows ? "Up/Down more  Esc close" :
-	    p->kind == POPUP_DETAILS && !s->read_only ? "K cancel  Esc close" : "Esc close");
+	box = ui_box_draw(s, g, p->rows + 2, box.width, title, ui_popup_hint(s));
 	rows_of(strbuf_str(&b), g, &box, p->top, p->rows < box.height - 2 ? p->rows : box.height - 2);
 	strbuf_fini(&b);
 }

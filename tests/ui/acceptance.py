@@ -404,6 +404,53 @@ def gives_up_and_is_told_again(t):
 
 
 @test
+def what_it_died_of(t):
+    """e finds the error behind a failure among what became of requests since, and y takes all of it."""
+    up(t, shell="echo Traceback >&2; echo '  File x.py' >&2; echo RuntimeError: no metal here >&2; echo bye; sleep 0.1; exit 1",
+       more="backoff: 0.1\n")
+    t.see("FAILED", 20000)
+    t.see(r">cE Traceback")
+    for _ in range(30):
+        Stream(t, "sse=1").join(5)
+    t.keys("G")
+    t.see(r"aE 127.* 503 .*\n.*aE 127.* 503 ")
+    assert "Traceback" not in t.grab()
+    t.keys("3", "e")
+    t.see(r">cE Traceback")
+    t.see("Log all, last error")
+    t.keys("y")
+    t.see("sent 49 bytes")
+    t.keys("e")
+    t.see("it failed with this; e goes to the next error")
+    t.keys("e")
+    t.see(r">mE start one failed")
+
+
+@test
+def prompt_in_progress(t):
+    """How far an engine is with a prompt, as its server tells it, in the table and in the box."""
+    up(t)
+    t.see("RUNNING  one", 10000)
+    s = Stream(t, "sse=300, gap=50, progress=4, ahead-gap=1500")
+    t.see("Requests 1")
+    t.keys("Tab")
+    t.see(r"^> +1 127\S+ +chat .* prefill 25%", 5000)
+    t.keys("Enter")
+    t.see(r"state +prefill")
+    t.see(r"prompt +1,024 of 2,048 tokens", 5000)
+    t.see(r"tokens out +0 ")
+    t.see(r"state +gen", 8000)
+    t.gone(r"prompt +[0-9,]+ of")
+    t.see(r"tokens in +2,048")
+    t.size(60, 24)
+    t.keys("Escape")
+    t.see(r"^> +1 127.* gen")
+    assert "prefill" not in t.grab()
+    assert cli(t, "cancel", "1").returncode == 0
+    s.join(5)
+
+
+@test
 def cancel_the_selected_one(t):
     up(t, one="--ready-after 200")
     t.see("RUNNING  one", 10000)

@@ -394,6 +394,9 @@ test_paste(void **state)
 	assert_intent('r', UI_NONE, NULL);
 	assert_true(f->s.pasting);
 	later(1000);
+	assert_intent('r', UI_NONE, NULL);
+	assert_streq(f->s.msg.text, "in the middle of a paste; Esc ends it");
+	later(1000);
 	fix_key(f, UI_K_ESC);
 	assert_false(f->s.pasting);
 	assert_intent('r', UI_RESTART, QWEN);
