@@ -184,6 +184,36 @@ test_sources(void **state)
 	assert_true(ui_log_shows(&f->s.log, f->log, view_log_at(f->log, 2)));
 }
 
+/* Where a long name would be all that is seen of what mai says of a model, its ends do. */
+static void
+test_names_on_narrow_screens(void **state)
+{
+	(void)state;
+	put(1, SOURCE_MAI, ' ', QWEN, QWEN ": starting -> ready (user)");
+	put(2, SOURCE_MAI, 'W', "one", "one: died after 2s: SIGKILL");
+	put(3, SOURCE_MAI, ' ', QWEN, "stop " QWEN);
+	put(4, SOURCE_CHILD, ' ', QWEN, QWEN ": of its own");
+	fix_compose(f, 40, 12);
+	assert_rows(f, 3, "m 04:31 Qwen…bit: starting -> ready (us…", "mW04:31 one: died after 2s: SIGKILL",
+	    "m 04:31 stop Qwen3-Coder-30B-A3B-Instru…", "c 04:31 Qwen3-Coder-30B-A3B-Instruct-4b…");
+	type("/ready");
+	fix_key(f, UI_K_ENTER);
+	fix_compose(f, 40, 12);
+	assert_int_equal(f->g.cells[3 * f->g.cols + 30].role, ROLE_SELECT);
+	assert_int_equal(f->g.cells[3 * f->g.cols + 29].role, ROLE_TEXT);
+	fix_key(f, 'w');
+	fix_compose(f, 40, 12);
+	assert_rows(f, 3, "m 04:31>Qwen…bit: starting -> ready (use", "        r)");
+	fix_key(f, 'y');
+	assert_streq(strbuf_str(&f->s.copy), QWEN ": starting -> ready (user)");
+	fix_key(f, 'w');
+	fix_compose(f, 80, 24);
+	assert_row(f, 7, "12:04:31>m  " QWEN ": starting -> ready (user)");
+	/* A few rows are enough for the newest line. */
+	fix_compose(f, 20, 4);
+	assert_row(f, 2, "m 04:31>Qwen…bit: s…");
+}
+
 static void
 test_put_away(void **state)
 {
@@ -485,6 +515,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_search_waits, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_older_lines, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_sources, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_names_on_narrow_screens, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_put_away, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_marks, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_copy, setup, teardown),

@@ -602,7 +602,7 @@ test_request_columns(void **state)
 	fix_request(f, 1285, "10.0.0.7:40120", GEMMA, REQ_QUEUED, 0.8, 112, -1, -1);
 	fix_compose(f, 100, 24);
 	assert_row(f, 6, "    ID  CLIENT           MODEL        PATH           AGE     IN    OUT  TOK/S  STATE");
-	assert_row(f, 7, "  1285  10.0.0.7:40120   gemma-3…4bit …completions  0.8s    112      -      -  queued > gemma-3-27b…");
+	assert_row(f, 7, "  1285  10.0.0.7:40120   gemma-3…4bit …completions  0.8s    112      -      -  queued > gemma-3…4bit");
 	fix_compose(f, 115, 24);
 	assert_row(f, 6, "    ID  CLIENT           MODEL                PATH                AGE     IN    OUT  TOK/S  STATE");
 }
