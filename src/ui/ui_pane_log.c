@@ -250,6 +250,19 @@ draw_live(struct ui_state *s, struct grid *g, const struct view_log *log, int ro
 	s->log.wrap = wrap;
 }
 
+/* An empty pane says why, where the person has chosen what is shown. */
+static void
+draw_empty(const struct ui_state *s, struct grid *g)
+{
+	char t[96] = "";
+
+	if (s->log.filter.text[0] != '\0')
+		snprintf(t, sizeof(t), "no line passes the filter; %s ends it", ui_binding_of(ACT_ESCAPE)->shown);
+	else if (s->log.since == 0 && s->log.mask != UI_LOG_ALL)
+		snprintf(t, sizeof(t), "nothing yet from this source; %c shows all", ui_binding_of(ACT_SRC_ALL)->codes[0]);
+	grid_put_end(g, s->lay.log_row, s->lay.margin, g->cols - s->lay.margin, ROLE_MUTED, t);
+}
+
 void
 ui_pane_log(struct ui_state *s, struct grid *g, const struct view *v, const struct view_log *log)
 {
@@ -272,5 +285,8 @@ ui_pane_log(struct ui_state *s, struct grid *g, const struct view *v, const stru
 		draw_follow(s, g, log, rows, &b);
 	else if (rows > 0)
 		draw_paused(s, g, log, rows, &b);
+	if (rows > 0 && live == NULL && ui_log_scanned(&s->log, log) &&
+	    ui_log_step(&s->log, log, (long)view_log_count(log) - 1, -1) < 0)
+		draw_empty(s, g);
 	strbuf_fini(&b);
 }

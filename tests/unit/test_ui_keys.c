@@ -451,6 +451,31 @@ test_messages_end(void **state)
 	assert_row(f, 22, "");
 }
 
+/* How a run ended gives way where there is little room, but not what and when. */
+static void
+test_long_ends(void **state)
+{
+	struct view_engine *e = &f->v.engines[0];
+
+	(void)state;
+	e->last_exit = xstrdup("SIGKILL, not by us (possible OOM) after 17s");
+	e->attempt = 3;
+	e->retry_at = NOW + 3400;
+	e->retry_total = 8000;
+	be(ENGINE_BACKOFF);
+	assert_row(f, 2, "  retry in 3.4s █████████░░░░░░░  last: SIGKILL after 17s           attempt 3/3");
+	fix_compose(f, 120, 24);
+	assert_true(fix_shows(f, "last: SIGKILL, not by us (possible OOM) after 17s"));
+	fix_compose(f, 40, 12);
+	assert_row(f, 1, "r retry now  exit: SIGKILL");
+	f->s.read_only = true;
+	fix_compose(f, 40, 12);
+	assert_row(f, 1, "exit: SIGKILL");
+	e->failed_wall = WALL;
+	be(ENGINE_FAILED);
+	assert_row(f, 2, "  gave up after 3/3 attempts: SIGKILL after 17s                 failed 12:04:31");
+}
+
 /* A failure rings once and shows its error; the next start follows again. */
 static void
 test_failure(void **state)
@@ -888,6 +913,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_popup_closes, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_cancel, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_messages_end, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_long_ends, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_failure, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_last_error, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_last_error_is_fetched, setup, teardown),

@@ -215,6 +215,29 @@ test_names_on_narrow_screens(void **state)
 }
 
 static void
+test_empty_pane(void **state)
+{
+	(void)state;
+	fix_compose(f, 80, 24);
+	assert_row(f, 7, "");
+	put(1, SOURCE_MAI, ' ', NULL, "from mai");
+	fix_key(f, '1');
+	fix_compose(f, 80, 24);
+	assert_row(f, 7, " nothing yet from this source; 0 shows all");
+	fix_key(f, 'k');
+	fix_compose(f, 80, 24);
+	assert_row(f, 7, " nothing yet from this source; 0 shows all");
+	fix_key(f, '0');
+	type("&nowhere");
+	fix_key(f, UI_K_ENTER);
+	fix_compose(f, 80, 24);
+	assert_row(f, 7, " no line passes the filter; Esc ends it");
+	fix_key(f, UI_K_ESC);
+	fix_compose(f, 80, 24);
+	assert_true(fix_shows(f, "from mai"));
+}
+
+static void
 test_put_away(void **state)
 {
 	(void)state;
@@ -516,6 +539,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_older_lines, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_sources, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_names_on_narrow_screens, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_empty_pane, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_put_away, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_marks, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_copy, setup, teardown),
