@@ -47,7 +47,7 @@ const struct view_field view_gauge_fields[] = {
 const struct view_field view_rest_fields[] = {
 	V(VT_U64, queue_max_wait), V(VT_BOOL, insecure), V(VT_U64, log_next), V(VT_BOOL, shutting_down),
 	V(VT_STR, shutdown_text), V(VT_STR, theme), V(VT_BOOL, mouse), V(VT_BOOL, bell), V(VT_BOOL, log_colors),
-	V(VT_U64, lost), V(VT_KEY, missing), {NULL, VT_STR, 0},
+	V(VT_U64, lost), V(VT_KEY, missing), V(VT_KEY, config), {NULL, VT_STR, 0},
 };
 
 void

@@ -103,6 +103,7 @@ struct view {
 	/* the last BUS_ACTION, for the message row */
 	char *action, *action_who;
 	uint64_t action_n;		/* counts actions; a change means a new one */
+	char *config;			/* the core's configuration file, as it came; NULL */
 	char *theme;			/* dashboard settings of the core's configuration */
 	bool mouse, bell, log_colors;
 };

@@ -687,6 +687,32 @@ def started_again(t):
 
 
 @test
+def started_again_by_a_guest(t):
+    """A viewer that only attached starts a core with the configuration of the one that is gone; when that does not start, it
+    says why."""
+    up(t)
+    t.see("RUNNING  one", 10000)
+    other = Term(t.mai)
+    try:
+        other.env["XDG_RUNTIME_DIR"] = t.dir
+        other.up(80, 24, "mai attach")
+        other.see("RUNNING  one")
+        os.rename(t.dir + "/mai.yaml", t.dir + "/away.yaml")
+        os.kill(core_pid(t), signal.SIGKILL)
+        other.see("supervisor not running", 8000)
+        other.keys("s")
+        other.see(r"the supervisor did not start: .*mai\.yaml: ", 5000)
+        os.rename(t.dir + "/away.yaml", t.dir + "/mai.yaml")
+        other.keys("s")
+        other.see("RUNNING  one", 15000)
+        other.keys("q")
+        assert other.ended() == 0
+    finally:
+        other.close()
+    assert "ready" in cli(t, "status").stdout
+
+
+@test
 def plain_without_a_terminal(t):
     up(t)
     t.see("RUNNING  one", 10000)
