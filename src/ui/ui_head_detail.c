@@ -22,6 +22,18 @@ head_name(const struct view *v, const char *id)
 }
 
 bool
+head_estimated(const struct view *v, const struct view_engine *of)
+{
+	for (size_t i = 0; i < v->nrequests; i++) {
+		const struct view_request *r = &v->requests[i];
+
+		if (r->estimated && r->tokens_per_second >= 0 && (of == NULL || (r->model != NULL && strcmp(r->model, of->id) == 0)))
+			return true;
+	}
+	return false;
+}
+
+bool
 head_generating(const struct ui_state *s, const struct view *v)
 {
 	const struct view_engine *e = ui_engine(s, v);

@@ -53,7 +53,7 @@ running_text(char *out, size_t size, const struct view *v, const struct view_eng
 	if (v->in_flight == 0 && v->queued == 0)
 		snprintf(out, size, "idle  %s", mem);
 	else if (v->tps >= 0)
-		snprintf(out, size, "%.1f tok/s  %llu req%s  %s", v->tps, (unsigned long long)v->in_flight, queued, mem);
+		snprintf(out, size, "%s%.1f tok/s  %llu req%s  %s", head_estimated(v, NULL) ? "~" : "", v->tps, (unsigned long long)v->in_flight, queued, mem);
 	else
 		snprintf(out, size, "%llu req%s  %s", (unsigned long long)v->in_flight, queued, mem);
 }

@@ -104,7 +104,7 @@ draw_request(struct ui_state *s, struct grid *g, const struct column *cols, int 
 	count_text(t, sizeof(t), r->tokens_out);
 	put_cell(g, row, &cols[COL_OUT], ROLE_TEXT, t);
 	if (r->tokens_per_second >= 0)
-		snprintf(t, sizeof(t), "%.1f", r->tokens_per_second);
+		snprintf(t, sizeof(t), "%s%.1f", r->estimated ? "~" : "", r->tokens_per_second);
 	else
 		snprintf(t, sizeof(t), "-");
 	put_cell(g, row, &cols[COL_TPS], ROLE_TEXT, t);

@@ -63,7 +63,7 @@ put_request(struct strbuf *b, const struct view *v, const struct view_request *r
 	put_count(b, "tokens in", r->tokens_in);
 	put_count(b, "tokens out", r->tokens_out);
 	if (r->tokens_per_second >= 0)
-		strbuf_printf(b, "tokens/s\t%.1f\n", r->tokens_per_second);
+		strbuf_printf(b, "tokens/s\t%s%.1f\n", r->estimated ? "~" : "", r->tokens_per_second);
 	put_size(b, "bytes in", r->bytes_in);
 	put_size(b, "bytes out", r->bytes_out);
 }

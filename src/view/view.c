@@ -28,7 +28,7 @@ const struct view_field view_request_fields[] = {
 	R(VT_U64, id), R(VT_STR, client), R(VT_KEY, model), R(VT_STR, path), R(VT_STR, api), R(VT_PHASE, phase),
 	R(VT_U64, since), R(VT_U64, bytes_in), R(VT_U64, bytes_out), R(VT_I64, tokens_in), R(VT_I64, tokens_out),
 	R(VT_DBL, tokens_per_second), R(VT_INT, position), R(VT_U64, first_byte_at), R(VT_U64, waited_ms),
-	R(VT_I64, prompt_done), R(VT_I64, prompt_total), R(VT_BOOL, stream), {NULL, VT_STR, 0},
+	R(VT_I64, prompt_done), R(VT_I64, prompt_total), R(VT_BOOL, estimated), R(VT_BOOL, stream), {NULL, VT_STR, 0},
 };
 
 const struct view_field view_hello_fields[] = {

@@ -65,6 +65,7 @@ struct view_request {
 	int64_t tokens_in, tokens_out;	/* -1 unknown */
 	int64_t prompt_done, prompt_total;	/* tokens of the prompt, while they are processed; -1 unknown */
 	double tokens_per_second;	/* < 0 unknown */
+	bool estimated;			/* it and tokens_out */
 	int position;
 	bool stream;
 };

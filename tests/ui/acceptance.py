@@ -444,7 +444,8 @@ def prompt_in_progress(t):
     t.see(r"tokens in +2,048")
     t.size(60, 24)
     t.keys("Escape")
-    t.see(r"^> +1 127.* gen")
+    t.see(r"^> +1 127.* ~\d\d\.\d +gen")         # only counted
+    t.see(r"^ +tok/s +~\d+\.\d ")
     assert "prefill" not in t.grab()
     assert cli(t, "cancel", "1").returncode == 0
     s.join(5)
