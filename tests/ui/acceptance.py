@@ -124,6 +124,23 @@ def first_frame(t):
 
 
 @test
+def keys_are_echoed(t):
+    """A key shows at once: what the terminal and this test need for it is in the figure."""
+    up(t)
+    t.see("RUNNING  one", 10000)
+    took = []
+    for i in range(20):
+        word = "FOLLOW" if i % 2 else "PAUSED"
+        begin = time.monotonic()
+        t.keys("f")
+        until(lambda: word in t.grab(), 2000, word)
+        took.append(time.monotonic() - begin)
+    took.sort()
+    print("echo after %d ms (median)" % (took[10] * 1000))
+    assert took[10] < 0.08 * SLOW, took
+
+
+@test
 def sizes_and_back(t):
     up(t)
     t.see("RUNNING  one", 10000)
@@ -426,6 +443,35 @@ def what_it_died_of(t):
     t.see(r">mE start one failed")
 
 
+def bells(t):
+    """Says how often the terminal was rung from now on."""
+    t.tmux("pipe-pane", "-t", "t", "-o", "cat > %s/out" % t.dir)
+
+    def count():
+        with open(t.dir + "/out", "rb") as f:
+            return f.read().count(b"\a")
+    until(lambda: os.path.exists(t.dir + "/out"), 3000, "no pipe")
+    return count
+
+
+@test
+def a_failure_rings(t):
+    """Once, and not at all where the configuration says so."""
+    for more, want in (("", 1), ("dashboard: {bell: false}\n", 0)):
+        x = Term(t.mai)
+        try:
+            up(x, shell="sleep 0.2; exit 1", more="backoff: 0.1\n" + more)
+            count = bells(x)
+            x.see("FAILED", 20000)
+            x.see("gave up after 3/3 attempts")
+            x.keys("w")
+            x.see("wrap on")
+            assert count() == want, (more, count())
+            close(x)
+        finally:
+            x.close()
+
+
 @test
 def prompt_in_progress(t):
     """How far an engine is with a prompt, as its server tells it, in the table and in the box."""
@@ -530,7 +576,7 @@ def stopped_terminal(t):
         os.kill(server, signal.SIGCONT)
     p99 = probe.p99()
     print("p99 %.1f ms of %d" % (p99 * 1000, len(probe.took)))
-    assert p99 < 0.5 * SLOW, p99
+    assert p99 < 0.05 * SLOW, p99
     before = t.grab()
     until(lambda: t.grab() != before, 5000, "the view does not catch up")
 
@@ -554,9 +600,9 @@ def terminal_gone(t):
     assert "ready" in cli(t, "status").stdout
     pids = children(t)
     a = {p: ticks(p) for p in pids}
-    time.sleep(1)
+    time.sleep(2)
     for p in pids:
-        assert ticks(p) - a[p] <= 10 * SLOW, (p, ticks(p) - a[p])
+        assert ticks(p) - a[p] <= 2 * SLOW, (p, ticks(p) - a[p])
     t.tmux("kill-pane", "-t", "t", check=False)
     nothing_left(t)
 
@@ -742,13 +788,17 @@ def flood_is_a_screenful(t):
     def written():
         with open("/proc/%d/io" % pid, encoding="ascii") as f:
             return int(re.search(r"wchar: (\d+)", f.read()).group(1))
-    w, seen, end = written(), set(), time.monotonic() + 3
+    w, was, frames, last, end = written(), written(), 0, 0, time.monotonic() + 3
     while time.monotonic() < end:
-        seen.add(written())
-        time.sleep(0.01)
-    out = written() - w
-    print("%d bytes in %d frames in 3 s" % (out, len(seen)))
-    assert out < 30 * 80 * 24 * 4 and len(seen) < 75, (out, len(seen))
+        now = written()
+        if now != was:                  # what comes without a pause between is one frame
+            frames += time.monotonic() - last > 0.03
+            last = time.monotonic()
+        was = now
+        time.sleep(0.005)
+    out = was - w
+    print("%d bytes in %d frames in 3 s" % (out, frames))
+    assert out < 30 * 80 * 24 * 4 and 3 <= frames <= 33, (out, frames)
     t.keys("f")
     t.see("PAUSED", 1500 * SLOW)
     t.keys("m")
