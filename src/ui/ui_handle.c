@@ -27,6 +27,7 @@ escape(struct ui_state *s, const struct view_log *log)
 		s->model[0] = '\0';
 	} else if (s->focus != FOCUS_LOG) {
 		s->focus = FOCUS_LOG;
+		s->focus_kept = false;
 	}
 	if (rc != 0)
 		s->log.hit = 0;
@@ -152,6 +153,7 @@ ui_handle(struct ui_state *s, int key, const struct view *v, struct view_log *lo
 		return;
 	s->log.want_failure = false;
 	s->log.jump = JUMP_NONE;
+	s->log.sized = false;
 	if (s->msg.level == UI_MSG_ERROR)
 		s->msg.at = 0;
 	if (key == UI_K_MOUSE)

@@ -26,6 +26,9 @@ struct ui_log {
 	/* paused */
 	uint64_t top;		/* first line */
 	int skip;		/* wrapped rows of it that are above the pane */
+	uint64_t home;		/* top and skip as they were before the pane changed its size */
+	int home_skip;
+	bool sized;		/* it has changed it, and nothing moved since */
 	int below;		/* wrapped rows of the selected line that are below the pane */
 	uint64_t cur;		/* the selected line */
 	uint64_t paused_at;	/* the last line there was */
@@ -67,6 +70,8 @@ const struct view_line *ui_log_selected(const struct ui_log *s, const struct vie
 
 /* Stands still with the lines that are shown. */
 void ui_log_pause(struct ui_log *s, const struct view_log *log);
+/* The pane's size, before it is drawn: what a small one moved comes back with a larger one. */
+void ui_log_size(struct ui_log *s, int rows, int cols);
 /* The first line of the paused pane, from its first row on unless it is that already. */
 void ui_log_set_top(struct ui_log *s, uint64_t key);
 void ui_log_follow(struct ui_log *s);

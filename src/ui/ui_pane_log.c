@@ -270,8 +270,7 @@ ui_pane_log(struct ui_state *s, struct grid *g, const struct view *v, const stru
 	const char *live = live_line(s, v);
 	struct strbuf b = STRBUF_INIT;
 
-	s->log.rows = rows;
-	s->log.cols = g->cols;
+	ui_log_size(&s->log, rows, g->cols);
 	ui_log_count(&s->log, log);
 	rule(s, g, v, log);
 	if (s->log.follow)

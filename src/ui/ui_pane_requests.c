@@ -242,8 +242,15 @@ ui_pane_requests(struct ui_state *s, struct grid *g, const struct view *v, uint6
 	uint64_t *keys;
 	size_t *at, n;
 
-	if (s->lay.req_rows == 0 && s->focus == FOCUS_REQUESTS)
+	/* Room that comes back brings the focus back, requests that have ended do not. */
+	if (s->lay.req_rows == 0 && s->focus == FOCUS_REQUESTS) {
 		s->focus = FOCUS_LOG;
+		s->focus_kept = true;
+	} else if (s->lay.req_rows > 0 && s->focus_kept) {
+		s->focus = FOCUS_REQUESTS;
+		s->focus_kept = false;
+	}
+	s->focus_kept = s->focus_kept && v->nrequests > 0;
 	if (s->lay.req_rule < 0)
 		return;
 	n = ui_requests_shown(s, v, &at, &keys);

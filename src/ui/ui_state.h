@@ -103,6 +103,7 @@ struct ui_state {
 	bool link_gone;			/* no supervisor runs there */
 	uint64_t link_since;		/* link down: when it broke */
 	enum ui_focus focus;
+	bool focus_kept;	/* the requests had it before their pane lost its room */
 	enum ui_zoom zoom;
 	bool zoom_auto;			/* only because the pane has no room otherwise */
 	int split;

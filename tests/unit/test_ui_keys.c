@@ -42,6 +42,13 @@ assert_intent(int key, enum ui_intent_kind kind, const char *model)
 }
 
 static void
+type(const char *text)
+{
+	for (; *text != '\0'; text++)
+		fix_key(f, *text);
+}
+
+static void
 later(uint64_t ms)
 {
 	f->now += ms;
@@ -203,13 +210,6 @@ test_quit(void **state)
 	assert_intent('q', UI_DETACH, NULL);
 }
 
-static void
-type(const char *text)
-{
-	for (; *text != '\0'; text++)
-		fix_key(f, *text);
-}
-
 /* A model whose program is not there says so, and how to get it; without any model all that could run one do. */
 static void
 test_missing_program(void **state)
@@ -339,6 +339,53 @@ test_escape_never_quits(void **state)
 		assert_intent(UI_K_ESC, UI_NONE, NULL);
 }
 
+/* One Esc each, innermost first. */
+static void
+test_escape_in_order(void **state)
+{
+	(void)state;
+	f->v.engines[1].state = ENGINE_READY;
+	for (int i = 0; i < 40; i++)
+		fix_line(f, 12, 4, i, "c ", "item");
+	fix_compose(f, 80, 24);
+	fix_key(f, '\t');
+	fix_key(f, 'j');		/* a model is chosen */
+	fix_key(f, 'C');
+	fix_line(f, 12, 4, 50, "c ", "item");
+	fix_key(f, 'z');
+	fix_key(f, '&');
+	type("item");
+	fix_key(f, UI_K_ENTER);
+	fix_key(f, '/');
+	type("item");
+	fix_key(f, UI_K_ENTER);
+	fix_compose(f, 80, 24);
+	fix_key(f, '?');
+	for (int n = 0; n < 8; n++) {
+		bool left[] = {f->s.popup.kind != POPUP_NONE, f->s.log.search.text[0] != '\0', f->s.log.filter.text[0] != '\0',
+		    f->s.zoom != ZOOM_NONE, f->s.log.since != 0, f->s.model[0] != '\0', f->s.focus != FOCUS_LOG};
+
+		for (int i = 0; i < (int)ARRAY_LEN(left); i++)
+			assert_int_equal(left[i], i >= n);
+		assert_intent(UI_K_ESC, UI_NONE, NULL);
+		fix_compose(f, 80, 24);
+	}
+}
+
+static void
+test_mouse_in_help(void **state)
+{
+	(void)state;
+	fix_key(f, '?');
+	fix_compose(f, 80, 24);
+	assert_true(fix_shows(f, "mouse off: the terminal's own selection works; M turns it on"));
+	fix_key(f, UI_K_ESC);
+	fix_key(f, 'M');
+	fix_key(f, '?');
+	fix_compose(f, 80, 24);
+	assert_true(fix_shows(f, "mouse on: Shift selects text; M turns it off"));
+}
+
 static void
 test_link_down(void **state)
 {
@@ -440,6 +487,13 @@ test_messages_end(void **state)
 	assert_row(f, 22, " unknown key; ? shows all");
 	assert_in_range(ui_tick(&f->s, &f->v, f->now), 1, 1001);
 	later(4000);
+	fix_compose(f, 80, 24);
+	assert_row(f, 22, "");
+	ui_say(&f->s, UI_MSG_WARN, f->now, "%s", "mind this");
+	later(7999);
+	fix_compose(f, 80, 24);
+	assert_row(f, 22, " mind this");
+	later(1);
 	fix_compose(f, 80, 24);
 	assert_row(f, 22, "");
 	ui_say(&f->s, UI_MSG_ERROR, f->now, "%s", "it broke");
@@ -859,6 +913,34 @@ test_boxes(void **state)
 	assert_intent('y', UI_CANCEL, NULL);
 }
 
+/* What a small screen takes away comes back with a large one, unless something was chosen meanwhile. */
+static void
+test_back_from_small(void **state)
+{
+	(void)state;
+	fix_request(f, 7, "c:1", QWEN, REQ_GENERATING, 1, -1, -1, -1);
+	fix_request(f, 8, "c:2", QWEN, REQ_GENERATING, 1, -1, -1, -1);
+	fix_compose(f, 80, 24);
+	fix_key(f, '\t');
+	fix_key(f, 'j');
+	fix_compose(f, 1, 1);
+	assert_int_equal(f->s.focus, FOCUS_LOG);
+	fix_compose(f, 80, 24);
+	assert_int_equal(f->s.focus, FOCUS_REQUESTS);
+	assert_int_equal(f->s.requests.key, 8);
+	fix_compose(f, 30, 6);
+	fix_key(f, '\t');
+	fix_compose(f, 80, 24);
+	assert_int_equal(f->s.focus, FOCUS_LOG);
+	fix_key(f, '\t');
+	fix_compose(f, 1, 1);
+	f->v.nrequests = 0;
+	fix_compose(f, 1, 1);
+	f->v.nrequests = 2;
+	fix_compose(f, 80, 24);
+	assert_int_equal(f->s.focus, FOCUS_LOG);
+}
+
 static void
 test_panes(void **state)
 {
@@ -907,6 +989,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_pin, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_counts_of_all, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_escape_never_quits, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_escape_in_order, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_mouse_in_help, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_link_down, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_read_only, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_paste, setup, teardown),
@@ -923,6 +1007,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_several_models, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_failed_rows, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_boxes, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_back_from_small, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_panes, setup, teardown),
 	};
 
