@@ -258,7 +258,9 @@ draw_empty(const struct ui_state *s, struct grid *g)
 
 	if (s->log.filter.text[0] != '\0')
 		snprintf(t, sizeof(t), "no line passes the filter; %s ends it", ui_binding_of(ACT_ESCAPE)->shown);
-	else if (s->log.since == 0 && s->log.mask != UI_LOG_ALL)
+	else if (s->log.since != 0)
+		snprintf(t, sizeof(t), "nothing yet; %s shows what is hidden", ui_binding_of(ACT_ESCAPE)->shown);
+	else if (s->log.mask != UI_LOG_ALL)
 		snprintf(t, sizeof(t), "nothing yet from this source; %c shows all", ui_binding_of(ACT_SRC_ALL)->codes[0]);
 	grid_put_end(g, s->lay.log_row, s->lay.margin, g->cols - s->lay.margin, ROLE_MUTED, t);
 }

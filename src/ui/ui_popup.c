@@ -33,11 +33,17 @@ ui_box_draw(struct ui_state *s, struct grid *g, int height, int width, const cha
 		char t[160];
 
 		snprintf(t, sizeof(t), " %s ", title);
-		grid_put(g, b.row, b.col + 2, b.width - 3, ROLE_TITLE, t);
+		grid_put_end(g, b.row, b.col + 2, b.width - 3, ROLE_TITLE, t);
 		snprintf(t, sizeof(t), " %s ", footer);
 		grid_put_end(g, last, b.col + 2, b.width - 3, ROLE_TEXT, t);
 	}
 	return b;
+}
+
+int
+ui_box_first(const struct ui_box *b, int all)
+{
+	return b->height >= all ? 3 : b->height > 3 ? 2 : 1;
 }
 
 void

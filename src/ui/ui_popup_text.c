@@ -112,14 +112,15 @@ take_row(const char *p, const char *end, int width, char *out, size_t size)
 		len += n > 0 ? n : 1;
 	}
 	snprintf(out, size, "%.*s", (int)len, p);
-	return p + len;
+	/* The blank at which it broke is no part of the next one. */
+	return p + len + (p + len < end && len > 0 && p[len] == ' ' && p[len - 1] != ' ');
 }
 
 /* Draws the rows from top on, or only counts them (g NULL). Returns how many there are. */
 static int
 rows_of(const char *text, struct grid *g, const struct ui_box *b, int top, int rows)
 {
-	int n = 0, label = b->width < 50 ? 11 : LABEL_COLUMNS, width = b->width - 4 - label;
+	int n = 0, label = b->width < 36 ? 8 : b->width < 50 ? 12 : LABEL_COLUMNS, width = b->width - 4 - label;
 	char part[1024];
 
 	for (const char *p = text; *p != '\0';) {

@@ -224,6 +224,8 @@ void ui_text_key(struct ui_state *s, int key, uint64_t now);
 /* An empty box in the middle, at most as large as the screen; its corner and inner size come out. */
 struct ui_box ui_box_draw(struct ui_state *s, struct grid *g, int height, int width, const char *title,
     const char *footer);
+/* Where the items of a list begin in a box with a line of text above them: that gives way where the box is lower than `all`. */
+int ui_box_first(const struct ui_box *b, int all);
 
 /* small things ----------------------------------------------------------------------------------------------------- */
 

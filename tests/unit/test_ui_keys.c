@@ -372,6 +372,34 @@ test_escape_in_order(void **state)
 	}
 }
 
+/* However low the screen is, what Enter would do is seen. */
+static void
+test_low_boxes(void **state)
+{
+	(void)state;
+	fix_key(f, 'm');
+	fix_key(f, UI_K_DOWN);
+	for (int rows = 3; rows < 14; rows++) {
+		fix_compose(f, 20, rows);
+		assert_true(fix_shows(f, ">  gemma-3-…-4bit│"));
+		assert_int_equal(fix_shows(f, "Filter: "), rows > 3);
+	}
+	fix_key(f, UI_K_ESC);
+	fix_key(f, ':');
+	for (int rows = 3; rows < 14; rows++) {
+		fix_compose(f, 20, rows);
+		assert_true(fix_shows(f, "> models"));
+	}
+	fix_key(f, UI_K_ESC);
+	fix_key(f, 'x');
+	fix_compose(f, 40, 12);
+	assert_true(fix_shows(f, "│ none in flight "));
+	fix_key(f, UI_K_ESC);
+	fix_key(f, 'i');
+	fix_compose(f, 30, 12);
+	assert_row(f, 4, "┌─ Model Qwen3-Coder-30B-A3B…┐");
+}
+
 static void
 test_mouse_in_help(void **state)
 {
@@ -991,6 +1019,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_escape_never_quits, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_escape_in_order, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_mouse_in_help, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_low_boxes, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_link_down, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_read_only, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_paste, setup, teardown),

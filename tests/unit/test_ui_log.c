@@ -233,6 +233,10 @@ test_empty_pane(void **state)
 	fix_compose(f, 80, 24);
 	assert_row(f, 7, " no line passes the filter; Esc ends it");
 	fix_key(f, UI_K_ESC);
+	fix_key(f, 'C');
+	fix_compose(f, 80, 24);
+	assert_row(f, 7, " nothing yet; Esc shows what is hidden");
+	fix_key(f, UI_K_ESC);
 	fix_compose(f, 80, 24);
 	assert_true(fix_shows(f, "from mai"));
 }
@@ -246,13 +250,13 @@ test_put_away(void **state)
 	fix_key(f, 'C');
 	fix_compose(f, 80, 24);
 	assert_row(f, 6, "━ Log all  since 12:04:31 ━━━━━━━━━━━━━━━━━━━━━━━ 0-3 source  FOLLOW  wrap off ━");
-	assert_row(f, 7, "");
+	assert_row(f, 7, " nothing yet; Esc shows what is hidden");
 	items(51, 51, "new");
 	fix_compose(f, 80, 24);
 	assert_row(f, 7, "12:04:31 c  new 51");
 	fix_key(f, 'C');	/* something came: that goes, too */
 	fix_compose(f, 80, 24);
-	assert_row(f, 7, "");
+	assert_row(f, 7, " nothing yet; Esc shows what is hidden");
 	fix_key(f, 'C');	/* nothing came: back */
 	fix_compose(f, 80, 24);
 	assert_row(f, 21, "12:04:31 c  new 51");
