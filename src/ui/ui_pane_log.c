@@ -50,13 +50,16 @@ static void
 rule(struct ui_state *s, struct grid *g, const struct view *v, const struct view_log *log)
 {
 	const struct ui_log *l = &s->log;
-	char title[640], note[96], count[32];
+	char title[640], note[96], count[32], models[32];
 	const char *wrap = s->lay.narrow ? "" : l->wrap ? "  wrap on" : "  wrap off";
 
 	title_text(s, title, sizeof(title), v, log);
 	ui_count_text(count, sizeof(count), l->fresh);
+	/* Where the requests have no rule, which tells it otherwise. */
+	if (s->lay.req_rule < 0 && l->follow && l->model[0] == '\0' && ui_models_hidden(s, v, models, sizeof(models)))
+		snprintf(note, sizeof(note), "%s  FOLLOW", models);
 	/* What the bar has room for only on a wide screen. */
-	if (l->follow && s->lay.spark && !s->lay.wide)
+	else if (l->follow && s->lay.spark && !s->lay.wide)
 		snprintf(note, sizeof(note), "%s source  FOLLOW%s", ui_binding_of(ACT_SRC_ALL)->shown, wrap);
 	else if (l->follow)
 		snprintf(note, sizeof(note), "FOLLOW%s", wrap);

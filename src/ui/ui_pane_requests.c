@@ -194,6 +194,8 @@ note_text(const struct ui_state *s, char *out, size_t size, const struct view *v
 	uint64_t waiting = s->lay.models > 0 && e != NULL ? (uint64_t)e->queued : v->queued;
 	char held[32];
 
+	if (s->focus != FOCUS_REQUESTS && ui_models_hidden(s, v, out, size))
+		return;
 	out[0] = '\0';
 	if (s->focus == FOCUS_REQUESTS && s->lay.req_rows > 0) {
 		snprintf(out, size, s->read_only ? "%s details" : "%s details  %s cancel",

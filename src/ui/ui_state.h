@@ -155,6 +155,8 @@ enum ui_screen ui_screen_of(const struct ui_state *s, const struct view *v, enum
 struct view_engine *ui_engine(const struct ui_state *s, const struct view *v);
 /* How many loaded models need a row each; 0 for one (a swap counts as one). */
 int ui_loaded(const struct ui_state *s, const struct view *v);
+/* Whether there are more than have a row, as "4 of 6 models". */
+bool ui_models_hidden(const struct ui_state *s, const struct view *v, char *out, size_t size);
 bool ui_is_loaded(const struct ui_state *s, const struct view_engine *e);
 /* A failed one has no row any more, until it fails again. */
 void ui_put_away(struct ui_state *s, const struct view_engine *e);

@@ -353,10 +353,13 @@ def five_models_scroll(t):
         t.core.be("engine", id="extra-%d" % i, state="ready", pid=10 + i, port=6000 + i, spawned_at="-0", since="-0")
     t.see(r"^ ● RUNNING  extra-2")
     assert "extra-4" not in t.grab()
+    t.see(r"Requests 0 ─+ 4 of 6 models ─$")
     t.keys("Tab", "G")
     t.see(r"^>● RUNNING  extra-4")
     t.size(40, 12)
     t.see(r"^>● RUN extra-4")
+    t.keys("Escape")
+    t.see(r"Log all ─+ 2 of 6 models  FOLLOW ─$")
 
 
 @test
