@@ -119,7 +119,9 @@ def first_frame(t):
     begin = time.monotonic()
     up(t)
     t.see("STARTING|RUNNING|CONNECTING", 2000 * SLOW)
-    print("first frame after %d ms" % ((time.monotonic() - begin) * 1000))
+    took = time.monotonic() - begin
+    print("first frame after %d ms" % (took * 1000))
+    assert took < 0.5 * SLOW, took
     t.see("STARTING|RUNNING", 2000 * SLOW)
 
 
@@ -197,6 +199,22 @@ def long_line(t):
     t.see(r"c  x{20,}…")
     t.keys("w")
     t.see(r"^ +x+\.\.\.$")                   # wrapped, its end is seen: the mark of the cut
+
+
+@test
+def loading_is_seen(t):
+    """What an engine has written of a line is shown before it ends; the bar marks how long loading usually takes."""
+    up(t, shell="printf 'loading shards 3/5'; sleep 2; printf '\\rloading shards 5/5\\n'")
+    t.see(r"c  loading shards 3/5$", 2000 * SLOW)
+    t.see(r"^ ◌ STARTING one +\ds$")
+    t.see(r"^  [░█]+  quiet \d+/\d+s$")
+    t.see("RUNNING  one", 10000)
+    t.see(r"c  loading shards 5/5$")
+    assert "3/5" not in t.grab()
+    t.keys("r")
+    t.see(r"^  █*│?░*│░+ .*usually 2s", 5000)
+    t.see(r"RSS +\d")
+    t.see("restarted in [23]", 10000)
 
 
 @test
@@ -763,8 +781,9 @@ def started_again_by_a_guest(t):
 def plain_without_a_terminal(t):
     up(t)
     t.see("RUNNING  one", 10000)
-    for env in ({"TERM": "dumb"}, {"TERM": ""}, {"TERM": "xterm"}):
-        p = subprocess.Popen([t.mai, "attach"], env=dict(t.env, **env), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+    for env in ({"TERM": "dumb"}, {"TERM": ""}, {"TERM": None}, {"TERM": "xterm"}):
+        env = {k: v for k, v in dict(t.env, **env).items() if v is not None}
+        p = subprocess.Popen([t.mai, "attach"], env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
         got = b""
         os.set_blocking(p.stdout.fileno(), False)
         end = time.monotonic() + 5
