@@ -428,6 +428,7 @@ def gives_up_and_is_told_again(t):
     up(t, shell="echo RuntimeError: no metal here >&2; sleep 0.1; exit 1", more="backoff: 0.1\n")
     t.see("FAILED", 20000)
     t.see("gave up after 3/3 attempts", 3000)
+    t.see("mai: start one failed", 5000)
     t.see("cause: RuntimeError: no metal here", 10000)
     t.see("PAUSED at error")
     t.see(r">cE RuntimeError: no metal here")
