@@ -25,6 +25,7 @@ escape(struct ui_state *s, const struct view_log *log)
 		s->log.since = 0;
 	} else if (s->model[0] != '\0') {
 		s->model[0] = '\0';
+		s->target = 0;
 	} else if (s->focus != FOCUS_LOG) {
 		s->focus = FOCUS_LOG;
 		s->focus_kept = false;

@@ -182,9 +182,15 @@ ui_rule(struct ui_state *s, struct grid *g, int row, bool focused, const char *t
 
 /* A failure rings, and the log shows its error unless the person is reading elsewhere; leaving it follows again. */
 static void
-note_screen(struct ui_state *s, const struct view *v, const struct view_log *log)
+note_screen(struct ui_state *s, const struct view *v, const struct view_log *log, uint64_t now)
 {
+	const struct view_engine *e = ui_engine(s, v);
+	uint64_t target = e != NULL ? ui_list_key(e->id) : 0;
 	enum ui_screen was = s->screen;
+
+	if (target != s->target)
+		s->target_since = s->target != 0 ? now : 0;
+	s->target = target;
 
 	s->view_seq = v->seq;
 	s->screen = ui_screen_of(s, v, s->link);
@@ -194,7 +200,7 @@ note_screen(struct ui_state *s, const struct view *v, const struct view_log *log
 			ui_log_follow(&s->log);
 	}
 	s->log.want_failure = s->log.want_failure && s->log.follow && s->screen == SCREEN_FAILED;
-	if (s->log.want_failure && ui_log_show_failure(&s->log, log, ui_engine(s, v)->id) == UI_FOUND) {
+	if (s->log.want_failure && ui_log_show_failure(&s->log, log, e->id) == UI_FOUND) {
 		s->log.want_failure = false;
 		s->log.auto_pause = true;
 	}
@@ -243,7 +249,7 @@ ui_compose(struct ui_state *s, struct grid *g, const struct view *v, struct view
 	keep_said(s, log);
 	/* The few lines that are new are looked at first; of many the rest is done between frames. */
 	ui_log_scan(&s->log, log, clock_us() + UI_SLICE_US / 2);
-	note_screen(s, v, log);
+	note_screen(s, v, log, now);
 	waited = s->log.jump;
 	ui_prompt_told(s, log, waited, ui_log_settle(&s->log, log), now);
 	ui_popup_check(s, v, now);

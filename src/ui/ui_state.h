@@ -131,6 +131,8 @@ struct ui_state {
 		uint64_t what, failed_wall;
 	} away[UI_AWAY];
 	int naway;
+	uint64_t target;		/* key of the model that keys are for, as drawn; 0: none */
+	uint64_t target_since;		/* when it became another one by itself; 0: at the begin, or chosen */
 	uint64_t view_seq;
 	bool quitting;			/* the core was told to end */
 	bool offered;			/* without any model the picker opened by itself, once */

@@ -751,6 +751,50 @@ test_palette(void **state)
 	assert_intent(UI_K_ENTER, UI_NONE, NULL);
 }
 
+/* A key is for what was seen: not for a state that the model has left since the last frame, nor for a model that has become
+ * the current one under the finger. */
+static void
+test_under_the_finger(void **state)
+{
+	struct view_engine *a = &f->v.engines[0], *b = &f->v.engines[1];
+
+	(void)state;
+	be(ENGINE_STARTING);
+	a->state = ENGINE_READY;
+	assert_intent('x', UI_NONE, NULL);
+	assert_int_equal(f->s.popup.kind, POPUP_STOP);
+	fix_key(f, UI_K_ESC);
+	be(ENGINE_BACKOFF);
+	a->state = ENGINE_READY;
+	a->in_flight = 1;
+	assert_intent('r', UI_NONE, NULL);
+	assert_int_equal(f->s.popup.kind, POPUP_RESTART);
+	fix_key(f, UI_K_ESC);
+	/* Another one comes to the fore: before the frame that shows it, and right behind it. */
+	a->in_flight = 0;
+	b->state = ENGINE_STARTING;
+	be(ENGINE_READY);
+	assert_int_equal(f->s.lay.models, 2);
+	later(1000);
+	assert_intent('r', UI_RESTART, QWEN);
+	a->current = false;
+	b->current = true;
+	b->state = ENGINE_READY;
+	b->since = f->now;
+	a->state = ENGINE_BACKOFF;
+	assert_intent('r', UI_NONE, NULL);
+	assert_streq(f->s.msg.text, "keys are for " GEMMA " now; again, if it is meant");
+	fix_compose(f, 80, 24);
+	later(399);
+	assert_intent('r', UI_NONE, NULL);
+	later(1);
+	assert_intent('r', UI_RESTART, GEMMA);
+	/* What was chosen stays what it is. */
+	fix_key(f, '\t');
+	fix_key(f, 'k');
+	assert_intent('r', UI_RESTART, QWEN);
+}
+
 /* Each command of the list can be run by its name, and none crashes or acts unasked. */
 static void
 test_every_command(void **state)
@@ -1030,6 +1074,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_failure, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_last_error, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_last_error_is_fetched, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_under_the_finger, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_palette, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_every_command, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_mouse, setup, teardown),
