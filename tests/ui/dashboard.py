@@ -548,7 +548,8 @@ def pending_twice(t):
     t.core.called("POST /api/restart")
     t.keys("r")
     t.see("already under way", 500)
-    t.see(r"waiting for the supervisor, 1\.\d s|restarted in", 8000)
+    t.see(r"waiting for the supervisor, [12]\.\d s", 2500)
+    t.see("restarted in 3", 8000)
     assert sum("/api/restart" in c for c in t.core.calls()) == 1
 
 

@@ -111,8 +111,13 @@ test_pending(void **state)
 	ui_pend(&f->s, UI_RESTART, QWEN, 0, true, f->now);
 	assert_intent('r', UI_NONE, NULL);
 	assert_streq(f->s.msg.text, "restart: already under way");
-	/* A core that says nothing is named. */
-	later(9200);
+	/* A core that says nothing is named, after a second. */
+	fix_compose(f, 80, 24);
+	assert_row(f, 22, " restart: already under way");
+	later(1200);
+	fix_compose(f, 80, 24);
+	assert_row(f, 22, " restart: waiting for the supervisor, 1.2 s");
+	later(8000);
 	fix_compose(f, 80, 24);
 	assert_row(f, 22, " restart: waiting for the supervisor, 9.2 s");
 	f->v.seq++;
