@@ -146,7 +146,7 @@ put_item(struct ui_state *s, struct grid *g, int row, int col, int right, enum u
 }
 
 static void
-key_bar(struct ui_state *s, struct grid *g, int row)
+key_bar(struct ui_state *s, struct grid *g, const struct view *v, int row)
 {
 	bool help = s->screen != SCREEN_LINK_DOWN;
 	const char *fixed = help ? "? Help  q Quit" : "q Quit";
@@ -159,6 +159,9 @@ key_bar(struct ui_state *s, struct grid *g, int row)
 			continue;
 		/* Only a row among others can be put away. */
 		if (s->screen == SCREEN_FAILED && ui_bar_items[i].action == ACT_STOP && s->lay.models == 0)
+			continue;
+		/* Only a drain can be cut short. */
+		if (s->screen == SCREEN_SWAPPING && ui_bar_items[i].action == ACT_FORCE && v->swap_step != 1)
 			continue;
 		used = put_item(s, g, row, col, right - 1, ui_bar_items[i].action, ui_bar_items[i].label);
 		if (used == 0)
@@ -219,5 +222,5 @@ ui_pane_bar(struct ui_state *s, struct grid *g, const struct view *v, const stru
 	else if (hint != NULL)
 		grid_put_end(g, bar, 1, g->cols - 1, ROLE_TEXT, hint);
 	else
-		key_bar(s, g, bar);
+		key_bar(s, g, v, bar);
 }

@@ -188,8 +188,12 @@ test_swap(void **state)
 	f->v.swap_to = xstrdup(GEMMA);
 	f->v.swap_step = 1;
 	fix_compose(f, 80, 24);
+	assert_row(f, 23, " x Cancel swap  R Force now  f Follow  / Search  & Filter        ? Help  q Quit");
 	assert_intent('x', UI_STOP, GEMMA);
 	assert_intent('R', UI_STOP, QWEN);
+	f->v.swap_step = 3;
+	fix_compose(f, 80, 24);
+	assert_row(f, 23, " x Cancel swap  f Follow  / Search  & Filter                     ? Help  q Quit");
 }
 
 static void
