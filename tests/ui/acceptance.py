@@ -486,8 +486,8 @@ def a_failure_rings(t):
             x.keys("w")
             x.see("wrap on")
             assert count() == want, (more, count())
-            close(x)
         finally:
+            close(x)
             x.close()
 
 
