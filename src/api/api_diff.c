@@ -120,7 +120,7 @@ told_request(const struct view_request *r)
 	const uint64_t figures[] = {
 		r->bytes_out, r->bytes_in, (uint64_t)r->tokens_out, (uint64_t)r->tokens_in, (uint64_t)r->prompt_done,
 		(uint64_t)r->prompt_total, r->first_byte_at, r->phase == REQ_QUEUED ? 0 : r->waited_ms,
-		(uint64_t)(int64_t)(r->tokens_per_second * 1000),
+		(uint64_t)(int64_t)(r->tokens_per_second * 1000), r->estimated,
 	};
 
 	t.key = (uint64_t)r->phase * 100003 + (uint64_t)r->position;

@@ -48,6 +48,7 @@ put_request(void *arg, const struct proxy_row *row)
 	put_count(w, "tokens_out", row->tokens_out);
 	jw_key(w, "tokens_per_second");
 	row->tokens_per_second < 0 ? jw_null(w) : jw_num(w, row->tokens_per_second);
+	jw_kbool(w, "estimated", row->estimated);
 	jw_kint(w, "position", row->position);
 	jw_kbool(w, "stream", row->stream);
 	jw_obj_end(w);

@@ -200,7 +200,7 @@ fill_request(void *arg, const struct proxy_row *row)
 	    .bytes_in = row->bytes_in, .bytes_out = row->bytes_out, .tokens_in = row->tokens_in,
 	    .tokens_out = row->tokens_out, .tokens_per_second = row->tokens_per_second, .position = row->position,
 	    .first_byte_at = row->first_byte_at, .waited_ms = row->waited_ms, .prompt_done = row->prompt_done,
-	    .prompt_total = row->prompt_total, .stream = row->stream};
+	    .prompt_total = row->prompt_total, .estimated = row->estimated, .stream = row->stream};
 }
 
 static int
@@ -324,6 +324,7 @@ api_view_rest(struct api *a, struct view *v)
 			v->insecure = true;
 	v->log_next = ring_next(a->o.ring);
 	v->shutting_down = a->shutting;
+	v->config = c->path != NULL ? realpath(c->path, NULL) : NULL;
 	v->theme = xstrdup0(c->theme);
 	v->mouse = c->mouse;
 	v->bell = c->bell;

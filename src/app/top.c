@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "app/top_int.h"
@@ -34,6 +33,7 @@ draw(void *arg)
 
 	if (t->leaving)
 		return;
+	top_spawned(t);
 	if (l->replay != NULL) {
 		top_replay_clock(l->replay, now);
 		s.since = l->since;
@@ -195,8 +195,6 @@ on_link(void *arg, bool up)
 {
 	struct top *t = arg;
 
-	if (t->spawned > 0 && waitpid(t->spawned, NULL, WNOHANG) != 0)
-		t->spawned = 0;
 	if (!up && is_ending(t)) {
 		if (t->l.gone)
 			timer_set(&t->gone, 0);

@@ -262,6 +262,30 @@ save(struct top *t, const struct ui_intent *in)
 
 /* intents ---------------------------------------------------------------------------------------------------------- */
 
+bool
+top_spawned(struct top *t)
+{
+	struct strbuf text = STRBUF_INIT;
+	int status = 0, skip;
+	char said[400];
+	ssize_t n;
+
+	if (t->spawned <= 0 || waitpid(t->spawned, &status, WNOHANG) == 0)
+		return t->spawned > 0;
+	t->spawned = 0;
+	n = read(t->complaints, said, sizeof(said) - 1);
+	close(t->complaints);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+		return false;
+	said[n > 0 ? n : 0] = '\0';
+	skip = strncmp(said, "mai: ", 5) == 0 ? 5 : 0;
+	strbuf_puts(&text, "the supervisor did not start: ");
+	text_clean(&text, said + skip, strcspn(said + skip, "\n"), sizeof(said) * 2);
+	ui_message(t->ui, UI_MSG_ERROR, strbuf_str(&text), clock_ms());
+	strbuf_fini(&text);
+	return false;
+}
+
 static void
 start_core(struct top *t)
 {
@@ -270,9 +294,9 @@ start_core(struct top *t)
 
 	if (t->o->url != NULL) {
 		ui_message(t->ui, UI_MSG_WARN, "a remote supervisor cannot be started from here", clock_ms());
-	} else if (t->spawned > 0 && waitpid(t->spawned, NULL, WNOHANG) == 0) {
+	} else if (top_spawned(t)) {
 		ui_message(t->ui, UI_MSG_INFO, "start the supervisor: already under way", clock_ms());
-	} else if (top_start_core(t->o, &t->spawned, &e) != 0) {
+	} else if (top_start_core(t->o, t->l.view.config, &t->spawned, &t->complaints, &e) != 0) {
 		snprintf(text, sizeof(text), "cannot start a supervisor: %s", e.msg);
 		ui_message(t->ui, UI_MSG_ERROR, text, clock_ms());
 	} else {

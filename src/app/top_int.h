@@ -23,6 +23,7 @@ struct top {
 	bool leaving;
 	struct act *acts;		/* (owned) calls under way */
 	pid_t spawned;			/* a supervisor started from here; 0: none */
+	int complaints;			/* what it says when it does not start */
 	bool worked;			/* the last slice left something to do */
 	char *save;			/* (owned) file that waits for older lines; NULL */
 	bool save_force;
@@ -40,5 +41,7 @@ void top_obey(struct top *t, const struct ui_intent *in);
 /* Writes the file that waits, when there is one and everything is there. */
 void top_save(struct top *t);
 void top_acts_free(struct top *t);
+/* Reaps a supervisor that was started from here, and says why when it did not start. True while it is starting. */
+bool top_spawned(struct top *t);
 
 #endif

@@ -101,8 +101,10 @@ const char *top_replay_answer(const struct top_replay *r, const char *path, size
 void top_info_text(struct strbuf *out, const char *answer, size_t n);
 void top_details_text(struct strbuf *out, const char *answer, size_t n);
 
-/* Starts a supervisor in the background as this command line would. 0 and its pid (to be reaped), or -1 with why. */
-int top_start_core(const struct cmd_opts *o, pid_t *pid, struct err *e);
+/* Starts a supervisor in the background as this command line would, with the configuration file of the one that is gone
+ * (NULL: none known) where the line names nothing to run. 0, its pid (to be reaped) and the reading end of its complaints
+ * (to be closed), or -1 with why. */
+int top_start_core(const struct cmd_opts *o, const char *config, pid_t *pid, int *complaints, struct err *e);
 
 /* The form without a screen. */
 int top_plain(const struct cmd_opts *o, const struct client_target *t, bool foreground);

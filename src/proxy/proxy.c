@@ -232,7 +232,7 @@ proxy_each(struct proxy *p, void (*fn)(void *, const struct proxy_row *), void *
 			.tokens_out = t->first_byte_at != 0 ? proxy_usage_out(&t->usage) : -1,
 			.tokens_cached = proxy_usage_cached(&t->usage), .prompt_done = -1, .prompt_total = -1,
 			.first_token_at = t->first_token_at, .waited_ms = waited(t, now),
-			.tokens_per_second = rate(t, now), .stream = t->scan.stream || t->sse,
+			.tokens_per_second = rate(t, now), .estimated = proxy_usage_estimated(&t->usage), .stream = t->scan.stream || t->sse,
 		};
 		struct http_str s = {"", 0};
 

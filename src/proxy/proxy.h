@@ -40,6 +40,7 @@ struct proxy_row {
 	int64_t tokens_cached;		/* of tokens_in, found in the engine's cache; -1 unknown */
 	int64_t prompt_done, prompt_total;	/* tokens of the prompt, while they are processed; -1 unknown */
 	double tokens_per_second;	/* < 0 unknown */
+	bool estimated;			/* it and tokens_out are counted from events that carry text */
 	int position;			/* in the queue; 0 otherwise */
 	bool stream;
 };

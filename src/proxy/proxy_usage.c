@@ -347,6 +347,12 @@ proxy_usage_out(const struct proxy_usage *u)
 	return u->sse ? (int64_t)u->events : -1;
 }
 
+bool
+proxy_usage_estimated(const struct proxy_usage *u)
+{
+	return u->sse && u->usage_out < 0 && u->predicted_n < 0 && u->events > 0;
+}
+
 int64_t
 proxy_usage_cached(const struct proxy_usage *u)
 {

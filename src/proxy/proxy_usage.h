@@ -75,6 +75,8 @@ bool proxy_usage_between(const struct proxy_usage *u);
 /* Tokens that went in and came out, as well as it is known; -1 when it is not. In includes those found in a cache. */
 int64_t proxy_usage_in(const struct proxy_usage *u);
 int64_t proxy_usage_out(const struct proxy_usage *u);
+/* Whether those that came out are only counted from events that carry text. */
+bool proxy_usage_estimated(const struct proxy_usage *u);
 /* Tokens of the prompt that were in a cache; -1. */
 int64_t proxy_usage_cached(const struct proxy_usage *u);
 

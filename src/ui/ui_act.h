@@ -7,6 +7,6 @@
 
 bool ui_act_model(struct ui_state *s, enum ui_action a, const struct view *v, uint64_t now, struct ui_intent *out);
 bool ui_act_move(struct ui_state *s, enum ui_action a, const struct view *v, const struct view_log *log);
-bool ui_act_log(struct ui_state *s, enum ui_action a, struct view_log *log, uint64_t now);
+bool ui_act_log(struct ui_state *s, enum ui_action a, const struct view *v, struct view_log *log, uint64_t now);
 
 #endif

@@ -24,16 +24,30 @@ mark(struct ui_state *s, struct view_log *log, uint64_t now)
 	view_log_note(log, clock_wall_ms(), SOURCE_MAI, UI_LOG_MARK, text);
 }
 
+/* A line; of what a model died of all of it. */
 static void
 copy_line(struct ui_state *s, const struct view_log *log, uint64_t now)
 {
 	const struct view_line *l = ui_log_selected(&s->log, log);
+	bool error = s->screen == SCREEN_FAILED && s->log.at_error;
 
 	strbuf_clear(&s->copy);
-	if (l == NULL)
+	if (l == NULL) {
 		ui_say(s, UI_MSG_INFO, now, "nothing to copy");
-	else
-		text_clean(&s->copy, l->text, l->len, COPY_MAX - 3);
+		return;
+	}
+	s->copy.max = COPY_MAX;
+	text_clean(&s->copy, l->text, l->len, COPY_MAX - 3);
+	for (size_t i = view_log_find(log, l->key) + 1; error && i < view_log_count(log); i++) {
+		l = view_log_at(log, i);
+		if (!ui_log_shows(&s->log, log, l))
+			continue;
+		if (!ui_log_in_error(l, true))
+			break;
+		strbuf_putc(&s->copy, '\n');
+		text_clean(&s->copy, l->text, l->len, COPY_MAX);
+	}
+	s->copy.max = 0;
 }
 
 static void
@@ -90,8 +104,19 @@ source(struct ui_state *s, enum ui_action a)
 	ui_log_set_mask(&s->log, masks[a - ACT_SRC_ALL]);
 }
 
+/* What a model that is down died of, whichever source is shown. */
+static void
+last_error(struct ui_state *s, const struct view *v, struct view_log *log, uint64_t now)
+{
+	if ((s->log.mask & (1u << SOURCE_CHILD)) == 0)
+		ui_log_set_mask(&s->log, UI_LOG_ALL);
+	snprintf(s->log.failed, sizeof(s->log.failed), "%s", ui_engine(s, v)->id);
+	ui_prompt_jump(s, log, JUMP_FAILURE, now);
+	s->log.auto_pause = s->screen == SCREEN_FAILED && s->log.at_error;
+}
+
 bool
-ui_act_log(struct ui_state *s, enum ui_action a, struct view_log *log, uint64_t now)
+ui_act_log(struct ui_state *s, enum ui_action a, const struct view *v, struct view_log *log, uint64_t now)
 {
 	switch (a) {
 	case ACT_FOLLOW:
@@ -123,6 +148,11 @@ ui_act_log(struct ui_state *s, enum ui_action a, struct view_log *log, uint64_t 
 		ui_prompt_jump(s, log, a == ACT_NEXT ? JUMP_NEXT : JUMP_PREVIOUS, now);
 		return true;
 	case ACT_ERROR:
+		if (!s->log.at_error && (s->screen == SCREEN_FAILED || s->screen == SCREEN_BACKOFF)) {
+			last_error(s, v, log, now);
+			return true;
+		}
+		/* fall through */
 	case ACT_ERROR_BACK:
 		ui_prompt_jump(s, log, a == ACT_ERROR ? JUMP_ERROR : JUMP_ERROR_BACK, now);
 		return true;

@@ -6,6 +6,8 @@
 #include "ui/ui_act.h"
 #include "ui/ui_head.h"
 
+#define SEEN_MS 400	/* a row that has become the current one is seen */
+
 const char *
 ui_intent_word(enum ui_intent_kind kind)
 {
@@ -118,9 +120,10 @@ details(struct ui_state *s, const struct view *v, uint64_t now, struct ui_intent
 }
 
 static void
-stop(struct ui_state *s, const struct view *v, const struct view_engine *e, uint64_t now, struct ui_intent *out)
+stop(struct ui_state *s, enum ui_screen screen, const struct view *v, const struct view_engine *e, uint64_t now,
+    struct ui_intent *out)
 {
-	switch (s->screen) {
+	switch (screen) {
 	case SCREEN_RUNNING:
 		ui_popup_open(s, POPUP_STOP, e->id, 0, now);
 		break;
@@ -137,7 +140,7 @@ stop(struct ui_state *s, const struct view *v, const struct view_engine *e, uint
 			ui_send(s, out, UI_STOP, e->id, 0, now);
 		break;
 	default:
-		if (s->screen == SCREEN_FAILED && s->lay.models > 0) {
+		if (screen == SCREEN_FAILED && s->lay.models > 0) {
 			ui_put_away(s, e);
 			s->model[0] = '\0';
 			ui_say(s, UI_MSG_INFO, now, "%s is put away; m starts it", e->name);
@@ -149,18 +152,18 @@ stop(struct ui_state *s, const struct view *v, const struct view_engine *e, uint
 }
 
 static void
-restart(struct ui_state *s, const struct view_engine *e, uint64_t now, struct ui_intent *out)
+restart(struct ui_state *s, enum ui_screen screen, const struct view_engine *e, uint64_t now, struct ui_intent *out)
 {
-	if ((s->screen == SCREEN_RUNNING || s->screen == SCREEN_STOPPING) && e->in_flight > 0)
+	if ((screen == SCREEN_RUNNING || screen == SCREEN_STOPPING) && e->in_flight > 0)
 		ui_popup_open(s, POPUP_RESTART, e->id, 0, now);
 	else
 		ui_send(s, out, UI_RESTART, e->id, 0, now);
 }
 
 static void
-start(struct ui_state *s, const struct view_engine *e, uint64_t now, struct ui_intent *out)
+start(struct ui_state *s, enum ui_screen screen, const struct view_engine *e, uint64_t now, struct ui_intent *out)
 {
-	if (s->screen == SCREEN_STOPPED || s->screen == SCREEN_FAILED || s->screen == SCREEN_BACKOFF)
+	if (screen == SCREEN_STOPPED || screen == SCREEN_FAILED || screen == SCREEN_BACKOFF)
 		ui_send(s, out, UI_START, e->id, 0, now);
 	else
 		ui_say(s, UI_MSG_INFO, now, "%s is %s", e->name, engine_state_name(e->state));
@@ -200,24 +203,38 @@ act_offline(struct ui_state *s, enum ui_action a, uint64_t now, struct ui_intent
 		ui_say(s, UI_MSG_WARN, now, "not connected");
 }
 
+/* Whether a key for a model is for another one than the person can have seen: the current one changes by itself. */
+static bool
+is_news(const struct ui_state *s, const struct view_engine *e, uint64_t now)
+{
+	if (strcmp(e->id, s->model) == 0)
+		return false;
+	return (s->target != 0 && ui_list_key(e->id) != s->target) ||
+	    (s->lay.models > 0 && s->target_since != 0 && now < s->target_since + SEEN_MS);
+}
+
+/* By the state it has now, which may be newer than the frame: what asks first must not be taken for what does not. */
 static void
 act_engine(struct ui_state *s, enum ui_action a, const struct view *v, uint64_t now, struct ui_intent *out)
 {
 	const struct view_engine *e = ui_engine(s, v);
+	enum ui_screen screen = ui_screen_of(s, v, s->link);
 
 	if (e == NULL)
 		ui_say(s, UI_MSG_INFO, now, "no model yet: m picks one");
+	else if (is_news(s, e, now))
+		ui_say(s, UI_MSG_WARN, now, "keys are for %s now; again, if it is meant", e->name);
 	else if (a == ACT_INFO)
 		info(s, e, now, out);
 	else if (a == ACT_PIN || a == ACT_UNPIN)
 		pin(s, e, a == ACT_PIN, now, out);
 	else if (a == ACT_START)
-		start(s, e, now, out);
+		start(s, screen, e, now, out);
 	else if (a == ACT_STOP)
-		stop(s, v, e, now, out);
+		stop(s, screen, v, e, now, out);
 	else if (a == ACT_RESTART)
-		restart(s, e, now, out);
-	else if (s->screen == SCREEN_SWAPPING && v->swap_from != NULL && v->swap_step == 1)
+		restart(s, screen, e, now, out);
+	else if (screen == SCREEN_SWAPPING && v->swap_from != NULL && v->swap_step == 1)
 		ui_send(s, out, UI_STOP, v->swap_from, 0, now);	/* a second stop skips the drain */
 	else
 		ui_popup_open(s, POPUP_FORCE, e->id, 0, now);

@@ -79,6 +79,7 @@ next_pane(struct ui_state *s, const struct view *v, int step)
 {
 	int f = (int)s->focus;
 
+	s->focus_kept = false;
 	if (s->zoom_auto)
 		s->zoom = ZOOM_NONE;
 	s->zoom_auto = false;

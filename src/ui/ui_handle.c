@@ -25,8 +25,10 @@ escape(struct ui_state *s, const struct view_log *log)
 		s->log.since = 0;
 	} else if (s->model[0] != '\0') {
 		s->model[0] = '\0';
+		s->target = 0;
 	} else if (s->focus != FOCUS_LOG) {
 		s->focus = FOCUS_LOG;
+		s->focus_kept = false;
 	}
 	if (rc != 0)
 		s->log.hit = 0;
@@ -107,7 +109,7 @@ ui_act(struct ui_state *s, enum ui_action a, int key, const struct view *v, stru
 	if (a == ACT_PIN && key != 0 && e != NULL && e->pinned)
 		a = ACT_UNPIN;
 	if (a == ACT_NONE || (!ui_act_model(s, a, v, now, out) && !ui_act_move(s, a, v, log) &&
-	    !ui_act_log(s, a, log, now)))
+	    !ui_act_log(s, a, v, log, now)))
 		act_view(s, a, key, log, now, out);
 }
 
@@ -116,10 +118,13 @@ static bool
 paste_key(struct ui_state *s, int key, uint64_t now)
 {
 	bool field = s->prompt != PROMPT_NONE || ui_popup_types(s);
+	bool paused = s->pasting && now > s->pasted_at + PASTE_PAUSE_MS;
 
-	/* Its end may have been lost: Esc, after a pause, is a person's. */
-	if (s->pasting && key == UI_K_ESC && now > s->pasted_at + PASTE_PAUSE_MS)
+	/* Its end may have been lost: Esc, after a pause, is a person's. Who presses something else is told. */
+	if (paused && key == UI_K_ESC)
 		key = UI_K_PASTE_END;
+	else if (paused && key != UI_K_PASTE_END)
+		ui_say(s, UI_MSG_WARN, now, "in the middle of a paste; Esc ends it");
 	s->pasted_at = now;
 	if (key == UI_K_PASTE_BEGIN) {
 		s->pasting = true;
@@ -147,8 +152,9 @@ ui_handle(struct ui_state *s, int key, const struct view *v, struct view_log *lo
 	*out = (struct ui_intent){.kind = UI_NONE};
 	if (paste_key(s, key, now))
 		return;
-	s->want_failure = false;
+	s->log.want_failure = false;
 	s->log.jump = JUMP_NONE;
+	s->log.sized = false;
 	if (s->msg.level == UI_MSG_ERROR)
 		s->msg.at = 0;
 	if (key == UI_K_MOUSE)

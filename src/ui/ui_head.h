@@ -19,6 +19,8 @@ int head_put_model(const struct ui_state *s, struct grid *g, int row, int col, i
 const char *head_name(const struct view *v, const char *id);
 /* Whether tokens can come now; whether a process is there to be measured. */
 bool head_generating(const struct ui_state *s, const struct view *v);
+/* Whether some rate that is part of the sum (of one model; NULL: of all) is only counted from events. */
+bool head_estimated(const struct view *v, const struct view_engine *of);
 bool head_alive(const struct ui_state *s, const struct view_engine *e);
 /* Milliseconds a drain still has; 0: not draining. */
 uint64_t head_drain_left(const struct view *v, uint64_t core_now);

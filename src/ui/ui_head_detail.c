@@ -22,6 +22,18 @@ head_name(const struct view *v, const char *id)
 }
 
 bool
+head_estimated(const struct view *v, const struct view_engine *of)
+{
+	for (size_t i = 0; i < v->nrequests; i++) {
+		const struct view_request *r = &v->requests[i];
+
+		if (r->estimated && r->tokens_per_second >= 0 && (of == NULL || (r->model != NULL && strcmp(r->model, of->id) == 0)))
+			return true;
+	}
+	return false;
+}
+
+bool
 head_generating(const struct ui_state *s, const struct view *v)
 {
 	const struct view_engine *e = ui_engine(s, v);
@@ -191,6 +203,19 @@ detail_stopping(struct row *r, const struct view *v, const struct view_engine *e
 		put(r, ", something cannot be killed");
 }
 
+/* Puts how a run ended behind a label: where there is no room for all, without the remark between what and when. */
+static void
+put_exit(struct row *r, const char *label, const char *exit)
+{
+	const char *after = strstr(exit, " after "), *remark = strchr(exit, ',');
+	char t[512];
+
+	snprintf(t, sizeof(t), "%s%s", label, exit);
+	if (remark != NULL && after != NULL && remark < after && r->col + text_width(t) > r->right)
+		snprintf(t, sizeof(t), "%s%.*s%s", label, (int)(remark - exit), exit, after);
+	put(r, t);
+}
+
 static void
 detail_backoff(struct ui_state *s, struct row *r, const struct view_engine *e, uint64_t now)
 {
@@ -206,10 +231,8 @@ detail_backoff(struct ui_state *s, struct row *r, const struct view_engine *e, u
 		filled = (int)(16 * (e->retry_total - (left < e->retry_total ? left : e->retry_total)) / e->retry_total);
 	head_bar(s, r->g, r->row, r->col, 16, filled, -1);
 	r->col += 16;
-	if (e->last_exit != NULL) {
-		snprintf(t, sizeof(t), "  last: %s", e->last_exit);
-		put(r, t);
-	}
+	if (e->last_exit != NULL)
+		put_exit(r, "  last: ", e->last_exit);
 }
 
 static void
@@ -224,12 +247,12 @@ detail_failed(struct row *r, const struct view_engine *e)
 		put_note(r, t);
 	}
 	if (e->max_attempts > 0 && e->attempt >= e->max_attempts)
-		snprintf(t, sizeof(t), "gave up after %d/%d attempts: %s", e->attempt, e->max_attempts, what);
+		snprintf(t, sizeof(t), "gave up after %d/%d attempts: ", e->attempt, e->max_attempts);
 	else if (e->reason != REASON_NONE && e->last_exit != NULL)
-		snprintf(t, sizeof(t), "gave up, %s: %s", engine_reason_text(e->reason), what);
+		snprintf(t, sizeof(t), "gave up, %s: ", engine_reason_text(e->reason));
 	else
-		snprintf(t, sizeof(t), "gave up: %s", what);
-	put(r, t);
+		snprintf(t, sizeof(t), "gave up: ");
+	put_exit(r, t, what);
 }
 
 static void

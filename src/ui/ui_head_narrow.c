@@ -53,7 +53,7 @@ running_text(char *out, size_t size, const struct view *v, const struct view_eng
 	if (v->in_flight == 0 && v->queued == 0)
 		snprintf(out, size, "idle  %s", mem);
 	else if (v->tps >= 0)
-		snprintf(out, size, "%.1f tok/s  %llu req%s  %s", v->tps, (unsigned long long)v->in_flight, queued, mem);
+		snprintf(out, size, "%s%.1f tok/s  %llu req%s  %s", head_estimated(v, NULL) ? "~" : "", v->tps, (unsigned long long)v->in_flight, queued, mem);
 	else
 		snprintf(out, size, "%llu req%s  %s", (unsigned long long)v->in_flight, queued, mem);
 }
@@ -64,7 +64,9 @@ second_text(const struct ui_state *s, char *out, size_t size, const struct view 
 {
 	uint64_t left = link->retry_at > now ? link->retry_at - now : 0;
 	const struct view_engine *from;
+	const char *what, *after;
 	char d[32];
+	size_t end;
 
 	out[0] = '\0';
 	switch (s->screen) {
@@ -85,15 +87,18 @@ second_text(const struct ui_state *s, char *out, size_t size, const struct view 
 			snprintf(out, size, "%s", v->swap_step == 2 ? "stop" : "start");
 		break;
 	case SCREEN_BACKOFF:
-		snprintf(out, size, "r retry now  exit: %.*s", e->last_exit != NULL && strstr(e->last_exit, " after ") != NULL ?
-		    (int)(strstr(e->last_exit, " after ") - e->last_exit) : 60, e->last_exit != NULL ? e->last_exit : "?");
+		what = e->last_exit != NULL ? e->last_exit : "?";
+		after = strstr(what, " after ");
+		end = after != NULL ? (size_t)(after - what) : strlen(what);
+		snprintf(out, size, "%sexit: %.*s", s->read_only ? "" : "r retry now  ",
+		    (int)(strcspn(what, ",") < end ? strcspn(what, ",") : end), what);
 		break;
 	case SCREEN_FAILED:
 		snprintf(out, size, "%s", e->cause != NULL ? e->cause : e->last_exit != NULL ? e->last_exit :
 		    engine_reason_text(e->reason));
 		break;
 	case SCREEN_STOPPED:
-		snprintf(out, size, "s start");
+		snprintf(out, size, "%s", s->read_only ? "" : "s start");
 		break;
 	case SCREEN_STOPPING:
 		snprintf(out, size, "%s %d req", e->state == ENGINE_DRAINING ? "drain" : "stop", e->in_flight);

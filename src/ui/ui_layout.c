@@ -15,7 +15,7 @@ layout_micro(struct ui_layout *l)
 	l->head_rows = l->rows >= 2 ? 2 : 1;
 	if (l->rows >= 3)
 		l->bar_row = l->rows - 1;
-	if (l->rows >= 6) {
+	if (l->rows >= 4) {
 		l->log_row = 2;
 		l->log_rows = l->rows - 3;
 	}

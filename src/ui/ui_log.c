@@ -104,6 +104,25 @@ ui_log_set_top(struct ui_log *s, uint64_t key)
 	s->top = key;
 }
 
+void
+ui_log_size(struct ui_log *s, int rows, int cols)
+{
+	if ((rows == s->rows && cols == s->cols) || s->follow) {
+		s->rows = rows;
+		s->cols = cols;
+		return;
+	}
+	if (!s->sized) {
+		s->home = s->top;
+		s->home_skip = s->skip;
+	}
+	s->sized = true;
+	s->rows = rows;
+	s->cols = cols;
+	s->top = s->home;
+	s->skip = s->home_skip;
+}
+
 /* Whether what was last drawn is still what would be shown. */
 static bool
 still_shown(const struct ui_log *s, const struct view_log *log)
@@ -141,7 +160,7 @@ void
 ui_log_follow(struct ui_log *s)
 {
 	s->follow = true;
-	s->at_error = s->auto_pause = false;
+	s->at_error = s->auto_pause = s->sized = false;
 	s->hit = 0;
 }
 
@@ -237,6 +256,7 @@ ui_log_show(struct ui_log *s, const struct view_log *log, long i, int before)
 	long up;
 
 	ui_log_pause(s, log);
+	s->sized = false;
 	s->cur = view_log_at(log, (size_t)i)->key;
 	for (; before > 0; before--) {
 		up = ui_log_step(s, log, i - 1, -1);

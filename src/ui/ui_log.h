@@ -13,7 +13,7 @@
 
 enum ui_stamp { UI_STAMP_CLOCK, UI_STAMP_AGO, UI_STAMP_OFF, UI_NSTAMPS };
 /* A jump that waits until its line is found: what is to be found, from where the log stands. */
-enum ui_jump { JUMP_NONE, JUMP_NEAREST, JUMP_NEXT, JUMP_PREVIOUS, JUMP_ERROR, JUMP_ERROR_BACK };
+enum ui_jump { JUMP_NONE, JUMP_NEAREST, JUMP_NEXT, JUMP_PREVIOUS, JUMP_ERROR, JUMP_ERROR_BACK, JUMP_FAILURE };
 
 struct ui_log {
 	unsigned mask;		/* 1 << enum log_source */
@@ -26,11 +26,16 @@ struct ui_log {
 	/* paused */
 	uint64_t top;		/* first line */
 	int skip;		/* wrapped rows of it that are above the pane */
+	uint64_t home;		/* top and skip as they were before the pane changed its size */
+	int home_skip;
+	bool sized;		/* it has changed it, and nothing moved since */
 	int below;		/* wrapped rows of the selected line that are below the pane */
 	uint64_t cur;		/* the selected line */
 	uint64_t paused_at;	/* the last line there was */
 	bool auto_pause;	/* by a failure, not by the person */
 	bool at_error;		/* the selected line is an error: "error n of m" */
+	bool want_failure;	/* it is to show what failed died of, which may come later than the state */
+	char failed[256];	/* the model of JUMP_FAILURE */
 	/* patterns */
 	struct ui_pattern filter, search;
 	bool scanned;		/* lines with keys lo..hi were looked at */
@@ -65,6 +70,8 @@ const struct view_line *ui_log_selected(const struct ui_log *s, const struct vie
 
 /* Stands still with the lines that are shown. */
 void ui_log_pause(struct ui_log *s, const struct view_log *log);
+/* The pane's size, before it is drawn: what a small one moved comes back with a larger one. */
+void ui_log_size(struct ui_log *s, int rows, int cols);
 /* The first line of the paused pane, from its first row on unless it is that already. */
 void ui_log_set_top(struct ui_log *s, uint64_t key);
 void ui_log_follow(struct ui_log *s);
@@ -95,11 +102,14 @@ void ui_log_count(struct ui_log *s, const struct view_log *log);
 /* jumps (ui_log_jump.c) -------------------------------------------------------------------------------------------- */
 
 enum ui_found { UI_FOUND, UI_NOT_FOUND, UI_NOT_YET, UI_IS_LAST };
-/* Jumps, or says that the log shows the last error already, by itself; or that it can only be told when more lines were looked at or fetched; then s->jump remembers it, and
- * ui_log_settle tries again. */
+/* Whether a line is part of an error, `in` of the line before: what is indented below one (a traceback) belongs to it. */
+bool ui_log_in_error(const struct view_line *l, bool in);
+/* Jumps, or says that the log shows the last error already, by itself; or that it can only be told when more lines were
+ * looked at or fetched; then s->jump remembers it, and ui_log_settle tries again. JUMP_FAILURE goes to what the last run
+ * of the model s->failed died of. */
 enum ui_found ui_log_jump(struct ui_log *s, const struct view_log *log, enum ui_jump what);
 enum ui_found ui_log_settle(struct ui_log *s, const struct view_log *log);
-/* Shows the first error at or behind wall_ms and pauses; the failure of a run that began then. False: none. */
-bool ui_log_failure(struct ui_log *s, const struct view_log *log, uint64_t wall_ms);
+/* The same for a model, without waiting: UI_NOT_YET asks for another call when more lines are there. */
+enum ui_found ui_log_show_failure(struct ui_log *s, const struct view_log *log, const char *model);
 
 #endif

@@ -2,6 +2,8 @@
  * Jumps to search hits and to errors. What has not been looked at yet may hold a nearer one; then the jump waits. */
 #include "ui/ui_log.h"
 
+#include <string.h>
+
 /* Positions of what is looked for: the nearest before and behind a key, the first and the last of all; -1: none. */
 struct spots {
 	long before, behind, first, last;
@@ -33,6 +35,12 @@ find_hits(const struct ui_log *s, const struct view_log *log, uint64_t at, bool 
 	return p;
 }
 
+bool
+ui_log_in_error(const struct view_line *l, bool in)
+{
+	return l->level == 'E' || (in && (l->text[0] == ' ' || l->text[0] == '\t'));
+}
+
 /* Errors come in runs (a traceback): the first line of each is the spot. */
 static struct spots
 find_errors(const struct ui_log *s, const struct view_log *log, uint64_t at)
@@ -47,7 +55,7 @@ find_errors(const struct ui_log *s, const struct view_log *log, uint64_t at)
 			continue;
 		if (l->level == 'E' && !in)
 			add_spot(&p, (long)i, l->key, at, false);
-		in = l->level == 'E';
+		in = ui_log_in_error(l, in);
 	}
 	return p;
 }
@@ -95,13 +103,13 @@ jump_error(struct ui_log *s, const struct view_log *log, enum ui_jump what)
 	bool was_auto = s->auto_pause, back = what == JUMP_ERROR_BACK || s->follow;
 	long i = back ? p.before : p.behind;
 
-	if (i < 0 && (s->older || !ui_log_scanned(s, log)) && (back || p.first < 0))
-		return wait(s, what);
 	/* Who asks for the last error of a failure has it before him. */
-	if (i < 0 && !back && was_auto && s->at_error) {
+	if (!back && was_auto && s->at_error) {
 		s->auto_pause = false;
 		return UI_IS_LAST;
 	}
+	if (i < 0 && (s->older || !ui_log_scanned(s, log)) && (back || p.first < 0))
+		return wait(s, what);
 	if (i < 0)
 		i = back ? p.last : p.first;
 	if (i < 0)
@@ -110,6 +118,77 @@ jump_error(struct ui_log *s, const struct view_log *log, enum ui_jump what)
 	s->auto_pause = was_auto;
 	s->at_error = true;
 	return UI_FOUND;
+}
+
+static bool
+is_of(const struct view_log *log, const struct view_line *l, const char *model)
+{
+	return !l->dead && !l->note && (l->model == 0 || strcmp(view_log_model(log, l->model), model) == 0);
+}
+
+/* Position of the line with which the last run of a model began; -1: it is not there. */
+static long
+run_began(const struct view_log *log, const char *model)
+{
+	for (long i = (long)view_log_count(log); i-- > 0;) {
+		const struct view_line *l = view_log_at(log, (size_t)i);
+
+		if (is_of(log, l, model) && l->source == SOURCE_MAI &&
+		    (strncmp(l->text, "starting ", 9) == 0 || strstr(l->text, "-> starting") != NULL))
+			return i;
+	}
+	return -1;
+}
+
+/* What a run died of: of one that never got ready the engine's first error, from which the others follow; of one that did
+ * the last, for earlier ones may be years old. Without any, what mai says of it; never what became of requests. */
+static long
+find_cause(const struct ui_log *s, const struct view_log *log, const char *model, long from)
+{
+	long first = -1, last = -1, said = -1;
+	bool ready = from < 0, in = false;
+
+	for (long i = from < 0 ? 0 : from; i < (long)view_log_count(log); i++) {
+		const struct view_line *l = view_log_at(log, (size_t)i);
+
+		if (!is_of(log, l, model) || l->source == SOURCE_ACCESS)
+			continue;
+		if (l->source == SOURCE_MAI) {
+			ready = ready || strstr(l->text, "-> ready") != NULL;
+			in = false;
+			if (said < 0 && l->level != ' ' && ui_log_shows(s, log, l))
+				said = i;
+			continue;
+		}
+		if (l->level == 'E' && !in && ui_log_shows(s, log, l)) {
+			last = i;
+			first = first < 0 ? i : first;
+		}
+		in = ui_log_in_error(l, in);
+	}
+	return first < 0 ? said : ready ? last : first;
+}
+
+enum ui_found
+ui_log_show_failure(struct ui_log *s, const struct view_log *log, const char *model)
+{
+	long from = run_began(log, model), i = find_cause(s, log, model, from);
+
+	if ((from < 0 && s->older) || (i < 0 && !ui_log_scanned(s, log)))
+		return UI_NOT_YET;
+	if (i < 0)
+		return UI_NOT_FOUND;
+	ui_log_show(s, log, i, 2);
+	s->at_error = view_log_at(log, (size_t)i)->level == 'E';
+	return UI_FOUND;
+}
+
+static enum ui_found
+jump_failure(struct ui_log *s, const struct view_log *log)
+{
+	enum ui_found found = ui_log_show_failure(s, log, s->failed);
+
+	return found == UI_NOT_YET ? wait(s, JUMP_FAILURE) : found;
 }
 
 enum ui_found
@@ -122,6 +201,8 @@ ui_log_jump(struct ui_log *s, const struct view_log *log, enum ui_jump what)
 	case JUMP_ERROR:
 	case JUMP_ERROR_BACK:
 		return jump_error(s, log, what);
+	case JUMP_FAILURE:
+		return jump_failure(s, log);
 	default:
 		return jump_search(s, log, what);
 	}
@@ -131,19 +212,4 @@ enum ui_found
 ui_log_settle(struct ui_log *s, const struct view_log *log)
 {
 	return s->jump != JUMP_NONE ? ui_log_jump(s, log, s->jump) : UI_NOT_YET;
-}
-
-bool
-ui_log_failure(struct ui_log *s, const struct view_log *log, uint64_t wall_ms)
-{
-	for (size_t i = 0; i < view_log_count(log); i++) {
-		const struct view_line *l = view_log_at(log, i);
-
-		if (l->wall_ms < wall_ms || l->level != 'E' || !ui_log_shows(s, log, l))
-			continue;
-		ui_log_show(s, log, (long)i, 2);
-		s->at_error = s->auto_pause = true;
-		return true;
-	}
-	return false;
 }

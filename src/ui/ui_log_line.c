@@ -11,6 +11,7 @@
 
 #define LINE_MAX_BYTES 65600
 #define TAG_COLUMNS 12	/* of a model's name before its line */
+#define TAG_NARROW 8
 
 static bool
 is_narrow(const struct ui_state *s)
@@ -107,31 +108,38 @@ row_bytes(const char *p, int width)
 	return len;
 }
 
-/* Which model a line is of, where that is not plain. */
-static void
+/* Which model a line is of, where that is not plain; or where its name, which mai's lines begin with, would leave no room
+ * for anything else. Returns what of the text that stands for. */
+static size_t
 put_tag(const struct ui_state *s, struct strbuf *b, const struct view_log *log, const struct view_line *l)
 {
+	bool several = s->lay.models > 0 && s->log.model[0] == '\0', narrow = is_narrow(s), named;
+	const char *model = l->model != 0 ? view_log_model(log, l->model) : "";
 	struct strbuf name = STRBUF_INIT;
+	size_t n = strlen(model);
 	char tag[128];
 
-	if (s->lay.models == 0 || s->log.model[0] != '\0' || l->model == 0 || l->source != SOURCE_CHILD || is_narrow(s))
-		return;
-	text_clean(&name, view_log_model(log, l->model), strlen(view_log_model(log, l->model)), sizeof(tag));
-	text_clip_middle(tag, sizeof(tag), strbuf_str(&name), TAG_COLUMNS, s->g->ell);
+	named = n > TAG_NARROW && strncmp(l->text, model, n) == 0 && strncmp(l->text + n, ": ", 2) == 0;
+	if (l->model == 0 || !(narrow ? l->source == SOURCE_MAI && named : l->source == SOURCE_CHILD && several))
+		return 0;
+	text_clean(&name, model, n, sizeof(tag));
+	text_clip_middle(tag, sizeof(tag), strbuf_str(&name), narrow ? TAG_NARROW : TAG_COLUMNS, s->g->ell);
 	strbuf_printf(b, "%s: ", tag);
 	strbuf_fini(&name);
+	return narrow ? n + 2 : 0;
 }
 
 /* Returns where the line itself begins in b. */
 static size_t
 clean(const struct ui_state *s, struct strbuf *b, const struct view_log *log, const struct view_line *l)
 {
-	size_t tag, most = s->log.wrap ? LINE_MAX_BYTES : ((size_t)s->cols + (size_t)s->log.hscroll) * 4 + 64;
+	size_t tag, skip, len, most = s->log.wrap ? LINE_MAX_BYTES : ((size_t)s->cols + (size_t)s->log.hscroll) * 4 + 64;
 
 	strbuf_clear(b);
-	put_tag(s, b, log, l);
+	skip = put_tag(s, b, log, l);
 	tag = b->len;
-	text_clean(b, l->text, l->len < most ? l->len : most, most * 2);
+	len = l->len - skip;
+	text_clean(b, l->text + skip, len < most ? len : most, most * 2);
 	return tag;
 }
 

@@ -99,7 +99,8 @@ wants_older(const struct ui_log *s, const struct view_log *log)
 
 	if (!s->older || s->since != 0)
 		return false;
-	if (s->filter.text[0] != '\0' || s->search.text[0] != '\0' || s->jump != JUMP_NONE || s->at_error)
+	if (s->filter.text[0] != '\0' || s->search.text[0] != '\0' || s->jump != JUMP_NONE || s->at_error ||
+	    s->want_failure)
 		return true;
 	i = s->follow ? (long)view_log_count(log) : (long)view_log_find(log, s->top);
 	while (n <= s->rows && (i = ui_log_step(s, log, i - 1, -1)) >= 0)
@@ -129,7 +130,7 @@ ui_log_count(struct ui_log *s, const struct view_log *log)
 		if (l->key <= s->hit)
 			s->hit_n = s->hit_of;
 		s->error_of += l->level == 'E' && !error;
-		error = l->level == 'E';
+		error = ui_log_in_error(l, error);
 		if (l->key <= s->cur)
 			s->error_n = s->error_of;
 	}

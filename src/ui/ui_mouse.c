@@ -67,6 +67,7 @@ ui_click(struct ui_state *s, const struct view *v, struct view_log *log, uint64_
 	}
 	if (h == NULL)
 		return;
+	s->focus_kept = false;
 	switch (h->kind) {
 	case HIT_KEY:
 		ui_handle(s, (int)h->arg, v, log, now, out);

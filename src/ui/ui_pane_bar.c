@@ -9,6 +9,8 @@
 #include "ui/ui_head.h"
 #include "ui/ui_prompt.h"
 
+#define SILENCE_MS 1000	/* after which a core is waited for */
+
 static uint64_t
 message_time(enum ui_message level)
 {
@@ -30,7 +32,7 @@ waiting_text(const struct ui_state *s, char *out, size_t size, uint64_t now)
 	for (int i = 0; i < s->npending; i++) {
 		uint64_t ms = now > s->pending[i].since ? now - s->pending[i].since : 0;
 
-		if (ms > 1000 && s->pending[i].seq == s->view_seq && s->link == UI_LINK_UP) {
+		if (ms > SILENCE_MS && s->pending[i].seq == s->view_seq && s->link == UI_LINK_UP) {
 			snprintf(out, size, "%s: waiting for the supervisor, %llu.%llu s", ui_intent_word(s->pending[i].kind),
 			    (unsigned long long)(ms / 1000), (unsigned long long)(ms / 100 % 10));
 			return true;
@@ -109,14 +111,17 @@ message_text(const struct ui_state *s, char *out, size_t size, enum ui_role *rol
 {
 	static const enum ui_role roles[] = {ROLE_TEXT, ROLE_WARN, ROLE_BAD};
 
+	bool alive = message_alive(s, now), old = !alive || (s->msg.level == UI_MSG_INFO && now > s->msg.at + SILENCE_MS);
+
 	*role = ROLE_TEXT;
-	if (message_alive(s, now)) {
-		snprintf(out, size, "%s", s->msg.text);
-		*role = roles[s->msg.level];
+	/* That something was sent is no comfort for longer. */
+	if (old && waiting_text(s, out, size, now)) {
+		*role = ROLE_WARN;
 		return true;
 	}
-	if (waiting_text(s, out, size, now)) {
-		*role = ROLE_WARN;
+	if (alive) {
+		snprintf(out, size, "%s", s->msg.text);
+		*role = roles[s->msg.level];
 		return true;
 	}
 	if (is_searching(s)) {
@@ -141,7 +146,7 @@ put_item(struct ui_state *s, struct grid *g, int row, int col, int right, enum u
 }
 
 static void
-key_bar(struct ui_state *s, struct grid *g, int row)
+key_bar(struct ui_state *s, struct grid *g, const struct view *v, int row)
 {
 	bool help = s->screen != SCREEN_LINK_DOWN;
 	const char *fixed = help ? "? Help  q Quit" : "q Quit";
@@ -154,6 +159,9 @@ key_bar(struct ui_state *s, struct grid *g, int row)
 			continue;
 		/* Only a row among others can be put away. */
 		if (s->screen == SCREEN_FAILED && ui_bar_items[i].action == ACT_STOP && s->lay.models == 0)
+			continue;
+		/* Only a drain can be cut short. */
+		if (s->screen == SCREEN_SWAPPING && ui_bar_items[i].action == ACT_FORCE && v->swap_step != 1)
 			continue;
 		used = put_item(s, g, row, col, right - 1, ui_bar_items[i].action, ui_bar_items[i].label);
 		if (used == 0)
@@ -214,5 +222,5 @@ ui_pane_bar(struct ui_state *s, struct grid *g, const struct view *v, const stru
 	else if (hint != NULL)
 		grid_put_end(g, bar, 1, g->cols - 1, ROLE_TEXT, hint);
 	else
-		key_bar(s, g, bar);
+		key_bar(s, g, v, bar);
 }

@@ -200,7 +200,7 @@ tokens_row(struct ui_state *s, struct grid *g, const struct view *v, const struc
 
 	grid_put(g, row, 2, 5, ROLE_TEXT, "tok/s");
 	if (live && tps >= 0)
-		snprintf(value, sizeof(value), "%.1f", tps);
+		snprintf(value, sizeof(value), "%s%.1f", head_estimated(v, own ? e : NULL) ? "~" : "", tps);
 	grid_put_right(g, row, vcol, ROLE_TEXT, value);
 	if (live && s->lay.spark)
 		spark(s, g, row, scol, s->lay.wide ? 40 : 20, h->tps, h->n, max, false);

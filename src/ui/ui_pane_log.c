@@ -50,13 +50,16 @@ static void
 rule(struct ui_state *s, struct grid *g, const struct view *v, const struct view_log *log)
 {
 	const struct ui_log *l = &s->log;
-	char title[640], note[96], count[32];
+	char title[640], note[96], count[32], models[32];
 	const char *wrap = s->lay.narrow ? "" : l->wrap ? "  wrap on" : "  wrap off";
 
 	title_text(s, title, sizeof(title), v, log);
 	ui_count_text(count, sizeof(count), l->fresh);
+	/* Where the requests have no rule, which tells it otherwise. */
+	if (s->lay.req_rule < 0 && l->follow && l->model[0] == '\0' && ui_models_hidden(s, v, models, sizeof(models)))
+		snprintf(note, sizeof(note), "%s  FOLLOW", models);
 	/* What the bar has room for only on a wide screen. */
-	if (l->follow && s->lay.spark && !s->lay.wide)
+	else if (l->follow && s->lay.spark && !s->lay.wide)
 		snprintf(note, sizeof(note), "%s source  FOLLOW%s", ui_binding_of(ACT_SRC_ALL)->shown, wrap);
 	else if (l->follow)
 		snprintf(note, sizeof(note), "FOLLOW%s", wrap);
@@ -250,6 +253,21 @@ draw_live(struct ui_state *s, struct grid *g, const struct view_log *log, int ro
 	s->log.wrap = wrap;
 }
 
+/* An empty pane says why, where the person has chosen what is shown. */
+static void
+draw_empty(const struct ui_state *s, struct grid *g)
+{
+	char t[96] = "";
+
+	if (s->log.filter.text[0] != '\0')
+		snprintf(t, sizeof(t), "no line passes the filter; %s ends it", ui_binding_of(ACT_ESCAPE)->shown);
+	else if (s->log.since != 0)
+		snprintf(t, sizeof(t), "nothing yet; %s shows what is hidden", ui_binding_of(ACT_ESCAPE)->shown);
+	else if (s->log.mask != UI_LOG_ALL)
+		snprintf(t, sizeof(t), "nothing yet from this source; %c shows all", ui_binding_of(ACT_SRC_ALL)->codes[0]);
+	grid_put_end(g, s->lay.log_row, s->lay.margin, g->cols - s->lay.margin, ROLE_MUTED, t);
+}
+
 void
 ui_pane_log(struct ui_state *s, struct grid *g, const struct view *v, const struct view_log *log)
 {
@@ -257,8 +275,7 @@ ui_pane_log(struct ui_state *s, struct grid *g, const struct view *v, const stru
 	const char *live = live_line(s, v);
 	struct strbuf b = STRBUF_INIT;
 
-	s->log.rows = rows;
-	s->log.cols = g->cols;
+	ui_log_size(&s->log, rows, g->cols);
 	ui_log_count(&s->log, log);
 	rule(s, g, v, log);
 	if (s->log.follow)
@@ -272,5 +289,8 @@ ui_pane_log(struct ui_state *s, struct grid *g, const struct view *v, const stru
 		draw_follow(s, g, log, rows, &b);
 	else if (rows > 0)
 		draw_paused(s, g, log, rows, &b);
+	if (rows > 0 && live == NULL && ui_log_scanned(&s->log, log) &&
+	    ui_log_step(&s->log, log, (long)view_log_count(log) - 1, -1) < 0)
+		draw_empty(s, g);
 	strbuf_fini(&b);
 }

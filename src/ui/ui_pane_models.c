@@ -55,6 +55,16 @@ ui_loaded(const struct ui_state *s, const struct view *v)
 	return n - (pair == 2) > 1 ? n : 0;
 }
 
+bool
+ui_models_hidden(const struct ui_state *s, const struct view *v, char *out, size_t size)
+{
+	int n = ui_loaded(s, v);
+	bool hidden = s->lay.models > 0 && n > s->lay.models;
+
+	snprintf(out, size, "%d of %d models", s->lay.models, n);
+	return hidden;
+}
+
 uint64_t
 ui_list_key(const char *id)
 {

@@ -61,16 +61,21 @@ count_text(char *out, size_t size, int64_t n)
 }
 
 static void
-state_text(char *out, size_t size, const struct view *v, const struct view_request *r)
+put_state(struct grid *g, int row, const struct column *c, enum ui_role role, const struct view *v, const struct view_request *r)
 {
 	const struct view_engine *e = r->model != NULL ? view_engine_find(v, r->model) : NULL;
+	bool other = r->phase == REQ_QUEUED && r->model != NULL && (e == NULL || e != view_current(v));
+	int used;
+	char t[64];
 
-	if (r->phase == REQ_QUEUED && r->model != NULL && (e == NULL || e != view_current(v)))
-		snprintf(out, size, "queued > %s", head_name(v, r->model));
-	else if (r->phase == REQ_PREFILL && r->prompt_total > 0 && r->prompt_done >= 0)
-		snprintf(out, size, "prefill %d%%", (int)(r->prompt_done * 100 / r->prompt_total));
+	if (r->phase == REQ_PREFILL && r->prompt_total > 0 && r->prompt_done >= 0)
+		snprintf(t, sizeof(t), "prefill %d%%", (int)(r->prompt_done * 100 / r->prompt_total));
 	else
-		snprintf(out, size, "%s", req_phase_name(r->phase));
+		snprintf(t, sizeof(t), "%s%s", req_phase_name(r->phase), other ? " > " : "");
+	used = text_width(t);
+	put_cell(g, row, c, role, t);
+	if (other && c->left + used < g->cols)
+		grid_put_model(g, row, c->left + used, g->cols - c->left - used, role, head_name(v, r->model));
 }
 
 static void
@@ -99,12 +104,11 @@ draw_request(struct ui_state *s, struct grid *g, const struct column *cols, int 
 	count_text(t, sizeof(t), r->tokens_out);
 	put_cell(g, row, &cols[COL_OUT], ROLE_TEXT, t);
 	if (r->tokens_per_second >= 0)
-		snprintf(t, sizeof(t), "%.1f", r->tokens_per_second);
+		snprintf(t, sizeof(t), "%s%.1f", r->estimated ? "~" : "", r->tokens_per_second);
 	else
 		snprintf(t, sizeof(t), "-");
 	put_cell(g, row, &cols[COL_TPS], ROLE_TEXT, t);
-	state_text(t, sizeof(t), v, r);
-	put_cell(g, row, &cols[COL_STATE], role, t);
+	put_state(g, row, &cols[COL_STATE], role, v, r);
 	if (s->screen == SCREEN_LINK_DOWN)
 		grid_set_role(g, row, 0, g->cols, ROLE_MUTED);
 }
@@ -190,6 +194,8 @@ note_text(const struct ui_state *s, char *out, size_t size, const struct view *v
 	uint64_t waiting = s->lay.models > 0 && e != NULL ? (uint64_t)e->queued : v->queued;
 	char held[32];
 
+	if (s->focus != FOCUS_REQUESTS && ui_models_hidden(s, v, out, size))
+		return;
 	out[0] = '\0';
 	if (s->focus == FOCUS_REQUESTS && s->lay.req_rows > 0) {
 		snprintf(out, size, s->read_only ? "%s details" : "%s details  %s cancel",
@@ -222,7 +228,7 @@ note_text(const struct ui_state *s, char *out, size_t size, const struct view *v
 		else if (s->lay.req_rows == 0)
 			snprintf(out, size, "%s shows them", ui_binding_of(ACT_FOCUS)->shown);
 		else if (!s->lay.wide)
-			snprintf(out, size, "%s select", ui_binding_of(ACT_FOCUS)->shown);
+			snprintf(out, size, s->lay.models > 0 ? "%s next pane" : "%s select", ui_binding_of(ACT_FOCUS)->shown);
 		break;
 	default:
 		break;
@@ -238,8 +244,15 @@ ui_pane_requests(struct ui_state *s, struct grid *g, const struct view *v, uint6
 	uint64_t *keys;
 	size_t *at, n;
 
-	if (s->lay.req_rows == 0 && s->focus == FOCUS_REQUESTS)
+	/* Room that comes back brings the focus back, requests that have ended do not. */
+	if (s->lay.req_rows == 0 && s->focus == FOCUS_REQUESTS) {
 		s->focus = FOCUS_LOG;
+		s->focus_kept = true;
+	} else if (s->lay.req_rows > 0 && s->focus_kept) {
+		s->focus = FOCUS_REQUESTS;
+		s->focus_kept = false;
+	}
+	s->focus_kept = s->focus_kept && v->nrequests > 0;
 	if (s->lay.req_rule < 0)
 		return;
 	n = ui_requests_shown(s, v, &at, &keys);

@@ -33,11 +33,17 @@ ui_box_draw(struct ui_state *s, struct grid *g, int height, int width, const cha
 		char t[160];
 
 		snprintf(t, sizeof(t), " %s ", title);
-		grid_put(g, b.row, b.col + 2, b.width - 3, ROLE_TITLE, t);
+		grid_put_end(g, b.row, b.col + 2, b.width - 3, ROLE_TITLE, t);
 		snprintf(t, sizeof(t), " %s ", footer);
-		grid_put(g, last, b.col + 2, b.width - 3, ROLE_TEXT, t);
+		grid_put_end(g, last, b.col + 2, b.width - 3, ROLE_TEXT, t);
 	}
 	return b;
+}
+
+int
+ui_box_first(const struct ui_box *b, int all)
+{
+	return b->height >= all ? 3 : b->height > 3 ? 2 : 1;
 }
 
 void
@@ -184,6 +190,9 @@ ui_popup_types(const struct ui_state *s)
 const char *
 ui_popup_hint(const struct ui_state *s)
 {
+	static const char *const text_hints[2][2] = {{"Esc close", "Esc close  Up/Down more"},
+		{"K cancel  Esc close", "K cancel  Esc close  Up/Down more"}};
+
 	switch (s->popup.kind) {
 	case POPUP_PICKER:
 		return "Enter swap  Esc cancel  Up/Down move  Tab all/configured";
@@ -194,7 +203,7 @@ ui_popup_hint(const struct ui_state *s)
 		    s->popup.pages > 1 ? "Esc close  PgDn more  / find a key" : "Esc close  / find a key";
 	case POPUP_INFO:
 	case POPUP_DETAILS:
-		return s->popup.lines > s->popup.rows ? "Esc close  Up/Down more" : "Esc close";
+		return text_hints[s->popup.kind == POPUP_DETAILS && !s->read_only][s->popup.lines > s->popup.rows];
 	case POPUP_QUIT:
 		return "d detach  s stop and quit  Esc cancel";
 	case POPUP_STOP:

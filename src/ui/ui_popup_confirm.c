@@ -78,7 +78,7 @@ flight_lines(struct words *w, bool small, int in_flight, int queued, const char 
 
 	if (small) {
 		snprintf(t, sizeof(t), "%d in flight: %s then cut", in_flight, drain);
-		add(w, t, "");
+		add(w, in_flight > 0 ? t : "none in flight", "");
 		return;
 	}
 	if (in_flight == 1)
@@ -151,7 +151,7 @@ words_force(struct words *w, bool small, const struct view *v, const char *model
 	w->small_footer = "y restart  Esc cancel";
 	if (small) {
 		snprintf(t, sizeof(t), "SIGKILL, %d in flight cut", in_flight);
-		add(w, t, "");
+		add(w, in_flight > 0 ? t : "SIGKILL, none in flight", "");
 	} else {
 		snprintf(t, sizeof(t), "Kill and restart %s?", head_name(v, model));
 		add(w, t, "");

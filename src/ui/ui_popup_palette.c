@@ -164,7 +164,7 @@ draw_item(struct grid *g, const struct ui_box *b, int row, const struct item *it
 void
 ui_palette_draw(struct ui_state *s, struct grid *g, const struct view *v)
 {
-	int most = g->rows - (g->rows < 14 ? 6 : 9), rows, at;
+	int most = g->rows - (g->rows < 14 ? 6 : 9), rows, at, first;
 	struct items l;
 	struct ui_box b;
 
@@ -175,13 +175,16 @@ ui_palette_draw(struct ui_state *s, struct grid *g, const struct view *v)
 	b = ui_box_draw(s, g, rows + 4, g->cols < 74 ? g->cols : 72, "Commands",
 	    g->cols < 60 ? "Enter do it  Esc" : "Enter do it  Tab complete  Esc cancel");
 	at = ui_list_sync(&s->popup.list, l.keys, l.n, rows);
-	grid_put(g, b.row + 1, b.col + 2, 1, ROLE_TITLE, ":");
-	ui_edit_draw(&s->popup.edit, g, b.row + 1, b.col + 4, b.width - 6, ROLE_TITLE, b.width < 66 ? "_" : s->g->cursor);
-	for (int i = 0; i < rows && s->popup.list.top + i < l.n && 3 + i < b.height - 1; i++) {
+	first = ui_box_first(&b, 5);
+	if (first > 1) {
+		grid_put(g, b.row + 1, b.col + 2, 1, ROLE_TITLE, ":");
+		ui_edit_draw(&s->popup.edit, g, b.row + 1, b.col + 4, b.width - 6, ROLE_TITLE, b.width < 66 ? "_" : s->g->cursor);
+	}
+	for (int i = 0; i < rows && s->popup.list.top + i < l.n && first + i < b.height - 1; i++) {
 		int n = s->popup.list.top + i;
 
-		draw_item(g, &b, b.row + 3 + i, &l.all[n], n == at);
-		ui_hit_add(s, b.row + 3 + i, b.col + 1, b.width - 2, 1, HIT_ITEM, l.keys[n]);
+		draw_item(g, &b, b.row + first + i, &l.all[n], n == at);
+		ui_hit_add(s, b.row + first + i, b.col + 1, b.width - 2, 1, HIT_ITEM, l.keys[n]);
 	}
 	if (l.n == 0 && b.height > 4)
 		grid_put_end(g, b.row + 3, b.col + 4, b.width - 6, ROLE_MUTED, "no such command; Backspace");

@@ -92,8 +92,8 @@ static void
 draw_item(struct ui_state *s, struct grid *g, const struct ui_box *b, int row, const struct view *v,
     const struct view_engine *e, bool selected)
 {
-	bool small = b->width < 66;
-	int name = small ? b->width - 18 : 33, left = b->col + 1, size_right = left + (small ? b->width - 8 : 49);
+	bool small = b->width < 66, bare = b->width < 28;
+	int name = bare ? b->width - 6 : small ? b->width - 18 : 33, left = b->col + 1, size_right = left + (small ? b->width - 8 : 49);
 	enum ui_role role = selected ? ROLE_SELECT : ROLE_TEXT;
 	char t[64];
 
@@ -106,6 +106,8 @@ draw_item(struct ui_state *s, struct grid *g, const struct ui_box *b, int row, c
 	if (e == view_current(v) && e->state != ENGINE_STOPPED)
 		grid_put(g, row, left + 2, 1, role, "*");
 	head_put_model(s, g, row, left + 4, name, role, e);
+	if (bare)
+		return;
 	if (!small)
 		grid_put_end(g, row, left + 38, 5, role, e->kind_short != NULL ? e->kind_short : "");
 	if (e->memory != 0) {
@@ -212,7 +214,7 @@ ui_picker_draw(struct ui_state *s, struct grid *g, const struct view *v)
 {
 	struct picks p;
 	struct ui_box b;
-	int rows, at, most = g->rows - 9;
+	int rows, at, first, most = g->rows - 9;
 	bool small = g->cols < 74;
 
 	pick(s, v, &p);
@@ -225,11 +227,13 @@ ui_picker_draw(struct ui_state *s, struct grid *g, const struct view *v)
 	b = ui_box_draw(s, g, rows + 6, small ? g->cols : 72, "Swap model", small ? "Enter swap  Esc" :
 	    s->popup.configured_only ? "Enter swap  Tab show all  Esc cancel" : "Enter swap  Tab configured  Esc cancel");
 	at = ui_list_sync(&s->popup.list, p.keys, p.n, rows);
-	filter_line(s, g, &b, &p);
-	for (int i = 0; i < rows && s->popup.list.top + i < p.n && 3 + i < b.height - 1; i++) {
+	first = ui_box_first(&b, 6);
+	if (first > 1)
+		filter_line(s, g, &b, &p);
+	for (int i = 0; i < rows && s->popup.list.top + i < p.n && first + i < b.height - 1; i++) {
 		int n = s->popup.list.top + i;
 
-		draw_item(s, g, &b, b.row + 3 + i, v, &v->engines[p.at[n]], n == at);
+		draw_item(s, g, &b, b.row + first + i, v, &v->engines[p.at[n]], n == at);
 	}
 	if (p.n == 0)
 		draw_none(g, &b, rows, v);

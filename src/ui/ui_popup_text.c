@@ -40,6 +40,8 @@ put_size(struct strbuf *b, const char *label, uint64_t bytes)
 static void
 put_request(struct strbuf *b, const struct view *v, const struct view_request *r, uint64_t now)
 {
+	char done[32], total[32];
+
 	strbuf_printf(b, "client\t%s\n", r->client != NULL ? r->client : "-");
 	strbuf_printf(b, "model\t%s\n", head_name(v, r->model));
 	strbuf_printf(b, "path\t%s\n", r->path != NULL ? r->path : "-");
@@ -53,12 +55,15 @@ put_request(struct strbuf *b, const struct view *v, const struct view_request *r
 		put_time(b, "waited", r->waited_ms);
 	if (r->first_byte_at >= r->since && r->first_byte_at != 0)
 		put_time(b, "first byte", r->first_byte_at - r->since);
-	if (r->prompt_total > 0)
-		strbuf_printf(b, "prompt\t%lld of %lld tokens\n", (long long)r->prompt_done, (long long)r->prompt_total);
+	if (r->prompt_total > 0 && r->prompt_done >= 0) {
+		ui_count_text(done, sizeof(done), (uint64_t)r->prompt_done);
+		ui_count_text(total, sizeof(total), (uint64_t)r->prompt_total);
+		strbuf_printf(b, "prompt\t%s of %s tokens\n", done, total);
+	}
 	put_count(b, "tokens in", r->tokens_in);
 	put_count(b, "tokens out", r->tokens_out);
 	if (r->tokens_per_second >= 0)
-		strbuf_printf(b, "tokens/s\t%.1f\n", r->tokens_per_second);
+		strbuf_printf(b, "tokens/s\t%s%.1f\n", r->estimated ? "~" : "", r->tokens_per_second);
 	put_size(b, "bytes in", r->bytes_in);
 	put_size(b, "bytes out", r->bytes_out);
 }
@@ -107,14 +112,15 @@ take_row(const char *p, const char *end, int width, char *out, size_t size)
 		len += n > 0 ? n : 1;
 	}
 	snprintf(out, size, "%.*s", (int)len, p);
-	return p + len;
+	/* The blank at which it broke is no part of the next one. */
+	return p + len + (p + len < end && len > 0 && p[len] == ' ' && p[len - 1] != ' ');
 }
 
 /* Draws the rows from top on, or only counts them (g NULL). Returns how many there are. */
 static int
 rows_of(const char *text, struct grid *g, const struct ui_box *b, int top, int rows)
 {
-	int n = 0, label = b->width < 50 ? 11 : LABEL_COLUMNS, width = b->width - 4 - label;
+	int n = 0, label = b->width < 36 ? 8 : b->width < 50 ? 12 : LABEL_COLUMNS, width = b->width - 4 - label;
 	char part[1024];
 
 	for (const char *p = text; *p != '\0';) {
@@ -170,8 +176,7 @@ ui_text_draw(struct ui_state *s, struct grid *g, const struct view *v, uint64_t 
 		p->top = p->lines - p->rows;
 	if (p->top < 0)
 		p->top = 0;
-	box = ui_box_draw(s, g, p->rows + 2, box.width, title, p->lines > p->rows ? "Up/Down more  Esc close" :
-	    p->kind == POPUP_DETAILS && !s->read_only ? "K cancel  Esc close" : "Esc close");
+	box = ui_box_draw(s, g, p->rows + 2, box.width, title, ui_popup_hint(s));
 	rows_of(strbuf_str(&b), g, &box, p->top, p->rows < box.height - 2 ? p->rows : box.height - 2);
 	strbuf_fini(&b);
 }

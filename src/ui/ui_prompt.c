@@ -71,19 +71,25 @@ recall(struct ui_state *s, int by)
 	ui_edit_set(&s->edit, at < p->n ? p->text[at] : "");
 }
 
+static bool
+is_for_error(enum ui_jump what)
+{
+	return what == JUMP_ERROR || what == JUMP_ERROR_BACK || what == JUMP_FAILURE;
+}
+
 void
 ui_prompt_told(struct ui_state *s, const struct view_log *log, enum ui_jump what, enum ui_found found,
     uint64_t now)
 {
-	bool error = what == JUMP_ERROR || what == JUMP_ERROR_BACK;
 	struct err e = {{0}};
 
 	if (found == UI_IS_LAST)
-		ui_say(s, UI_MSG_INFO, now, "this is the last error; e goes on with the first, E back");
+		ui_say(s, UI_MSG_INFO, now, "it failed with this; e goes to the next error, E to the one before");
 	if (found != UI_NOT_FOUND)
 		return;
-	if (error) {
-		ui_say(s, UI_MSG_INFO, now, "no error in the log");
+	if (is_for_error(what)) {
+		ui_say(s, UI_MSG_INFO, now, s->log.mask != UI_LOG_ALL || s->log.filter.text[0] != '\0' || s->log.since != 0 ?
+		    "no error among the lines that are shown" : "no error in the log");
 		return;
 	}
 	ui_say(s, UI_MSG_WARN, now, "nothing found for %s", s->log.search.text);
@@ -94,9 +100,7 @@ ui_prompt_told(struct ui_state *s, const struct view_log *log, enum ui_jump what
 void
 ui_prompt_jump(struct ui_state *s, struct view_log *log, enum ui_jump what, uint64_t now)
 {
-	bool error = what == JUMP_ERROR || what == JUMP_ERROR_BACK;
-
-	if (!error && s->log.search.text[0] == '\0') {
+	if (!is_for_error(what) && s->log.search.text[0] == '\0') {
 		ui_say(s, UI_MSG_INFO, now, "nothing to search for; / starts a search");
 		return;
 	}

@@ -180,40 +180,30 @@ ui_rule(struct ui_state *s, struct grid *g, int row, bool focused, const char *t
 	grid_put(g, row, 2 + used, 1, ROLE_TEXT, " ");
 }
 
-/* When the run that failed began, by its own account or by mai's log. */
-static uint64_t
-run_began(const struct ui_state *s, const struct view *v, const struct view_log *log)
-{
-	const struct view_engine *e = ui_engine(s, v);
-	uint64_t now = view_now(v, clock_ms());
-
-	if (e != NULL && e->spawned_at != 0 && now > e->spawned_at)
-		return clock_wall_ms() - (now - e->spawned_at);
-	for (size_t i = view_log_count(log); i-- > 0;) {
-		const struct view_line *l = view_log_at(log, i);
-
-		if (!l->dead && l->source == SOURCE_MAI &&
-		    (strncmp(l->text, "starting ", 9) == 0 || strstr(l->text, "-> starting") != NULL))
-			return l->wall_ms;
-	}
-	return 0;
-}
-
 /* A failure rings, and the log shows its error unless the person is reading elsewhere; leaving it follows again. */
 static void
-note_screen(struct ui_state *s, const struct view *v, const struct view_log *log)
+note_screen(struct ui_state *s, const struct view *v, const struct view_log *log, uint64_t now)
 {
+	const struct view_engine *e = ui_engine(s, v);
+	uint64_t target = e != NULL ? ui_list_key(e->id) : 0;
 	enum ui_screen was = s->screen;
+
+	if (target != s->target)
+		s->target_since = s->target != 0 ? now : 0;
+	s->target = target;
 
 	s->view_seq = v->seq;
 	s->screen = ui_screen_of(s, v, s->link);
 	if (s->screen != was && s->screen != SCREEN_LINK_DOWN && was != SCREEN_LINK_DOWN) {
-		s->want_failure = s->bell = s->screen == SCREEN_FAILED;
+		s->log.want_failure = s->bell = s->screen == SCREEN_FAILED;
 		if (s->log.auto_pause)
 			ui_log_follow(&s->log);
 	}
-	if (s->want_failure && (!s->log.follow || ui_log_failure(&s->log, log, run_began(s, v, log))))
-		s->want_failure = false;
+	s->log.want_failure = s->log.want_failure && s->log.follow && s->screen == SCREEN_FAILED;
+	if (s->log.want_failure && ui_log_show_failure(&s->log, log, e->id) == UI_FOUND) {
+		s->log.want_failure = false;
+		s->log.auto_pause = true;
+	}
 }
 
 static void
@@ -259,7 +249,7 @@ ui_compose(struct ui_state *s, struct grid *g, const struct view *v, struct view
 	keep_said(s, log);
 	/* The few lines that are new are looked at first; of many the rest is done between frames. */
 	ui_log_scan(&s->log, log, clock_us() + UI_SLICE_US / 2);
-	note_screen(s, v, log);
+	note_screen(s, v, log, now);
 	waited = s->log.jump;
 	ui_prompt_told(s, log, waited, ui_log_settle(&s->log, log), now);
 	ui_popup_check(s, v, now);

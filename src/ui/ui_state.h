@@ -103,6 +103,7 @@ struct ui_state {
 	bool link_gone;			/* no supervisor runs there */
 	uint64_t link_since;		/* link down: when it broke */
 	enum ui_focus focus;
+	bool focus_kept;	/* the requests had it before their pane lost its room */
 	enum ui_zoom zoom;
 	bool zoom_auto;			/* only because the pane has no room otherwise */
 	int split;
@@ -130,11 +131,12 @@ struct ui_state {
 		uint64_t what, failed_wall;
 	} away[UI_AWAY];
 	int naway;
+	uint64_t target;		/* key of the model that keys are for, as drawn; 0: none */
+	uint64_t target_since;		/* when it became another one by itself; 0: at the begin, or chosen */
 	uint64_t view_seq;
 	bool quitting;			/* the core was told to end */
 	bool offered;			/* without any model the picker opened by itself, once */
 	bool suspend, redraw, bell;
-	bool want_failure;		/* the log is to jump to the error, which may come later than the state */
 	bool pasting;
 	uint64_t pasted_at;		/* the last of it came */
 	bool mouse, mouse_set;		/* set: by the person, not by the configuration */
@@ -155,6 +157,8 @@ enum ui_screen ui_screen_of(const struct ui_state *s, const struct view *v, enum
 struct view_engine *ui_engine(const struct ui_state *s, const struct view *v);
 /* How many loaded models need a row each; 0 for one (a swap counts as one). */
 int ui_loaded(const struct ui_state *s, const struct view *v);
+/* Whether there are more than have a row, as "4 of 6 models". */
+bool ui_models_hidden(const struct ui_state *s, const struct view *v, char *out, size_t size);
 bool ui_is_loaded(const struct ui_state *s, const struct view_engine *e);
 /* A failed one has no row any more, until it fails again. */
 void ui_put_away(struct ui_state *s, const struct view_engine *e);
@@ -224,6 +228,8 @@ void ui_text_key(struct ui_state *s, int key, uint64_t now);
 /* An empty box in the middle, at most as large as the screen; its corner and inner size come out. */
 struct ui_box ui_box_draw(struct ui_state *s, struct grid *g, int height, int width, const char *title,
     const char *footer);
+/* Where the items of a list begin in a box with a line of text above them: that gives way where the box is lower than `all`. */
+int ui_box_first(const struct ui_box *b, int all);
 
 /* small things ----------------------------------------------------------------------------------------------------- */
 

@@ -28,7 +28,7 @@ const struct view_field view_request_fields[] = {
 	R(VT_U64, id), R(VT_STR, client), R(VT_KEY, model), R(VT_STR, path), R(VT_STR, api), R(VT_PHASE, phase),
 	R(VT_U64, since), R(VT_U64, bytes_in), R(VT_U64, bytes_out), R(VT_I64, tokens_in), R(VT_I64, tokens_out),
 	R(VT_DBL, tokens_per_second), R(VT_INT, position), R(VT_U64, first_byte_at), R(VT_U64, waited_ms),
-	R(VT_I64, prompt_done), R(VT_I64, prompt_total), R(VT_BOOL, stream), {NULL, VT_STR, 0},
+	R(VT_I64, prompt_done), R(VT_I64, prompt_total), R(VT_BOOL, estimated), R(VT_BOOL, stream), {NULL, VT_STR, 0},
 };
 
 const struct view_field view_hello_fields[] = {
@@ -47,7 +47,7 @@ const struct view_field view_gauge_fields[] = {
 const struct view_field view_rest_fields[] = {
 	V(VT_U64, queue_max_wait), V(VT_BOOL, insecure), V(VT_U64, log_next), V(VT_BOOL, shutting_down),
 	V(VT_STR, shutdown_text), V(VT_STR, theme), V(VT_BOOL, mouse), V(VT_BOOL, bell), V(VT_BOOL, log_colors),
-	V(VT_U64, lost), V(VT_KEY, missing), {NULL, VT_STR, 0},
+	V(VT_U64, lost), V(VT_KEY, missing), V(VT_KEY, config), {NULL, VT_STR, 0},
 };
 
 void

@@ -65,6 +65,7 @@ struct view_request {
 	int64_t tokens_in, tokens_out;	/* -1 unknown */
 	int64_t prompt_done, prompt_total;	/* tokens of the prompt, while they are processed; -1 unknown */
 	double tokens_per_second;	/* < 0 unknown */
+	bool estimated;			/* it and tokens_out */
 	int position;
 	bool stream;
 };
@@ -103,6 +104,7 @@ struct view {
 	/* the last BUS_ACTION, for the message row */
 	char *action, *action_who;
 	uint64_t action_n;		/* counts actions; a change means a new one */
+	char *config;			/* the core's configuration file, as it came; NULL */
 	char *theme;			/* dashboard settings of the core's configuration */
 	bool mouse, bell, log_colors;
 };

@@ -54,7 +54,7 @@ def test_times_and_rate_of_a_stream(one, api):
         s.until(b"word20")
         r = row(one, lambda r: r["tokens_out"] is not None and r["tokens_out"] >= 20)
         assert r["phase"] == "gen" and 0.2 < r["first_byte_seconds"] <= r["first_token_seconds"] < 2 * SLOW
-        assert 0 < r["tokens_per_second"] <= 60
+        assert 0 < r["tokens_per_second"] <= 60 and r["estimated"] is True
         assert r["waited_seconds"] == 0 and r["bytes_out"] > 0
     wait(lambda: not rows(one), 2 * SLOW, "gone")
     assert metric(one, "mai_first_token_seconds_count", model="m") == 1

@@ -119,8 +119,27 @@ def first_frame(t):
     begin = time.monotonic()
     up(t)
     t.see("STARTING|RUNNING|CONNECTING", 2000 * SLOW)
-    print("first frame after %d ms" % ((time.monotonic() - begin) * 1000))
+    took = time.monotonic() - begin
+    print("first frame after %d ms" % (took * 1000))
+    assert took < 0.5 * SLOW, took
     t.see("STARTING|RUNNING", 2000 * SLOW)
+
+
+@test
+def keys_are_echoed(t):
+    """A key shows at once: what the terminal and this test need for it is in the figure."""
+    up(t)
+    t.see("RUNNING  one", 10000)
+    took = []
+    for i in range(20):
+        word = "FOLLOW" if i % 2 else "PAUSED"
+        begin = time.monotonic()
+        t.keys("f")
+        until(lambda: word in t.grab(), 2000, word)
+        took.append(time.monotonic() - begin)
+    took.sort()
+    print("echo after %d ms (median)" % (took[10] * 1000))
+    assert took[10] < 0.08 * SLOW, took
 
 
 @test
@@ -180,6 +199,22 @@ def long_line(t):
     t.see(r"c  x{20,}…")
     t.keys("w")
     t.see(r"^ +x+\.\.\.$")                   # wrapped, its end is seen: the mark of the cut
+
+
+@test
+def loading_is_seen(t):
+    """What an engine has written of a line is shown before it ends; the bar marks how long loading usually takes."""
+    up(t, shell="printf 'loading shards 3/5'; sleep 2; printf '\\rloading shards 5/5\\n'")
+    t.see(r"c  loading shards 3/5$", 2000 * SLOW)
+    t.see(r"^ ◌ STARTING one +\ds$")
+    t.see(r"^  [░█]+  quiet \d+/\d+s$")
+    t.see("RUNNING  one", 10000)
+    t.see(r"c  loading shards 5/5$")
+    assert "3/5" not in t.grab()
+    t.keys("r")
+    t.see(r"^  █*│?░*│░+ .*usually 2s", 5000)
+    t.see(r"RSS +\d")
+    t.see("restarted in [23]", 10000)
 
 
 @test
@@ -393,6 +428,7 @@ def gives_up_and_is_told_again(t):
     up(t, shell="echo RuntimeError: no metal here >&2; sleep 0.1; exit 1", more="backoff: 0.1\n")
     t.see("FAILED", 20000)
     t.see("gave up after 3/3 attempts", 3000)
+    t.see("mai: start one failed", 5000)
     t.see("cause: RuntimeError: no metal here", 10000)
     t.see("PAUSED at error")
     t.see(r">cE RuntimeError: no metal here")
@@ -401,6 +437,83 @@ def gives_up_and_is_told_again(t):
     t.see("sent 27 bytes")
     t.keys("r")
     t.see(r"BACKOFF[\s\S]*attempt 1/3", 8000)
+
+
+@test
+def what_it_died_of(t):
+    """e finds the error behind a failure among what became of requests since, and y takes all of it."""
+    up(t, shell="echo Traceback >&2; echo '  File x.py' >&2; echo RuntimeError: no metal here >&2; echo bye; sleep 0.1; exit 1",
+       more="backoff: 0.1\n")
+    t.see("FAILED", 20000)
+    t.see(r">cE Traceback")
+    for _ in range(30):
+        Stream(t, "sse=1").join(5)
+    t.keys("G")
+    t.see(r"aE 127.* 503 .*\n.*aE 127.* 503 ")
+    assert "Traceback" not in t.grab()
+    t.keys("3", "e")
+    t.see(r">cE Traceback")
+    t.see("Log all, last error")
+    t.keys("y")
+    t.see("sent 49 bytes")
+    t.keys("e")
+    t.see("it failed with this; e goes to the next error")
+    t.keys("e")
+    t.see(r">mE start one failed")
+
+
+def bells(t):
+    """Says how often the terminal was rung from now on."""
+    t.tmux("pipe-pane", "-t", "t", "-o", "cat > %s/out" % t.dir)
+
+    def count():
+        with open(t.dir + "/out", "rb") as f:
+            return f.read().count(b"\a")
+    until(lambda: os.path.exists(t.dir + "/out"), 3000, "no pipe")
+    return count
+
+
+@test
+def a_failure_rings(t):
+    """Once, and not at all where the configuration says so."""
+    for more, want in (("", 1), ("dashboard: {bell: false}\n", 0)):
+        x = Term(t.mai)
+        try:
+            up(x, shell="sleep 0.2; exit 1", more="backoff: 0.1\n" + more)
+            count = bells(x)
+            x.see("FAILED", 20000)
+            x.see("gave up after 3/3 attempts")
+            x.keys("w")
+            x.see("wrap on")
+            assert count() == want, (more, count())
+        finally:
+            close(x)
+            x.close()
+
+
+@test
+def prompt_in_progress(t):
+    """How far an engine is with a prompt, as its server tells it, in the table and in the box."""
+    up(t)
+    t.see("RUNNING  one", 10000)
+    s = Stream(t, "sse=300, gap=50, progress=4, ahead-gap=1500")
+    t.see("Requests 1")
+    t.keys("Tab")
+    t.see(r"^> +1 127\S+ +chat .* prefill 25%", 5000)
+    t.keys("Enter")
+    t.see(r"state +prefill")
+    t.see(r"prompt +1,024 of 2,048 tokens", 5000)
+    t.see(r"tokens out +0 ")
+    t.see(r"state +gen", 8000)
+    t.gone(r"prompt +[0-9,]+ of")
+    t.see(r"tokens in +2,048")
+    t.size(60, 24)
+    t.keys("Escape")
+    t.see(r"^> +1 127.* ~\d\d\.\d +gen")         # only counted
+    t.see(r"^ +tok/s +~\d+\.\d ")
+    assert "prefill" not in t.grab()
+    assert cli(t, "cancel", "1").returncode == 0
+    s.join(5)
 
 
 @test
@@ -482,7 +595,7 @@ def stopped_terminal(t):
         os.kill(server, signal.SIGCONT)
     p99 = probe.p99()
     print("p99 %.1f ms of %d" % (p99 * 1000, len(probe.took)))
-    assert p99 < 0.5 * SLOW, p99
+    assert p99 < 0.05 * SLOW, p99
     before = t.grab()
     until(lambda: t.grab() != before, 5000, "the view does not catch up")
 
@@ -506,9 +619,9 @@ def terminal_gone(t):
     assert "ready" in cli(t, "status").stdout
     pids = children(t)
     a = {p: ticks(p) for p in pids}
-    time.sleep(1)
+    time.sleep(2)
     for p in pids:
-        assert ticks(p) - a[p] <= 10 * SLOW, (p, ticks(p) - a[p])
+        assert ticks(p) - a[p] <= 2 * SLOW, (p, ticks(p) - a[p])
     t.tmux("kill-pane", "-t", "t", check=False)
     nothing_left(t)
 
@@ -640,11 +753,38 @@ def started_again(t):
 
 
 @test
+def started_again_by_a_guest(t):
+    """A viewer that only attached starts a core with the configuration of the one that is gone; when that does not start, it
+    says why."""
+    up(t)
+    t.see("RUNNING  one", 10000)
+    other = Term(t.mai)
+    try:
+        other.env["XDG_RUNTIME_DIR"] = t.dir
+        other.up(80, 24, "mai attach")
+        other.see("RUNNING  one")
+        os.rename(t.dir + "/mai.yaml", t.dir + "/away.yaml")
+        os.kill(core_pid(t), signal.SIGKILL)
+        other.see("supervisor not running", 8000)
+        other.keys("s")
+        other.see(r"the supervisor did not start: .*mai\.yaml: ", 5000)
+        os.rename(t.dir + "/away.yaml", t.dir + "/mai.yaml")
+        other.keys("s")
+        other.see("RUNNING  one", 15000)
+        other.keys("q")
+        assert other.ended() == 0
+    finally:
+        other.close()
+    assert "ready" in cli(t, "status").stdout
+
+
+@test
 def plain_without_a_terminal(t):
     up(t)
     t.see("RUNNING  one", 10000)
-    for env in ({"TERM": "dumb"}, {"TERM": ""}, {"TERM": "xterm"}):
-        p = subprocess.Popen([t.mai, "attach"], env=dict(t.env, **env), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+    for env in ({"TERM": "dumb"}, {"TERM": ""}, {"TERM": None}, {"TERM": "xterm"}):
+        env = {k: v for k, v in dict(t.env, **env).items() if v is not None}
+        p = subprocess.Popen([t.mai, "attach"], env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
         got = b""
         os.set_blocking(p.stdout.fileno(), False)
         end = time.monotonic() + 5
@@ -668,13 +808,17 @@ def flood_is_a_screenful(t):
     def written():
         with open("/proc/%d/io" % pid, encoding="ascii") as f:
             return int(re.search(r"wchar: (\d+)", f.read()).group(1))
-    w, seen, end = written(), set(), time.monotonic() + 3
+    w, was, frames, last, end = written(), written(), 0, 0, time.monotonic() + 3
     while time.monotonic() < end:
-        seen.add(written())
-        time.sleep(0.01)
-    out = written() - w
-    print("%d bytes in %d frames in 3 s" % (out, len(seen)))
-    assert out < 30 * 80 * 24 * 4 and len(seen) < 75, (out, len(seen))
+        now = written()
+        if now != was:                  # what comes without a pause between is one frame
+            frames += time.monotonic() - last > 0.03
+            last = time.monotonic()
+        was = now
+        time.sleep(0.005)
+    out = was - w
+    print("%d bytes in %d frames in 3 s" % (out, frames))
+    assert out < 30 * 80 * 24 * 4 and 3 <= frames <= 33, (out, frames)
     t.keys("f")
     t.see("PAUSED", 1500 * SLOW)
     t.keys("m")

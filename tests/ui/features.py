@@ -353,10 +353,13 @@ def five_models_scroll(t):
         t.core.be("engine", id="extra-%d" % i, state="ready", pid=10 + i, port=6000 + i, spawned_at="-0", since="-0")
     t.see(r"^ ● RUNNING  extra-2")
     assert "extra-4" not in t.grab()
+    t.see(r"Requests 0 ─+ 4 of 6 models ─$")
     t.keys("Tab", "G")
     t.see(r"^>● RUNNING  extra-4")
     t.size(40, 12)
     t.see(r"^>● RUN extra-4")
+    t.keys("Escape")
+    t.see(r"Log all ─+ 2 of 6 models  FOLLOW ─$")
 
 
 @test
@@ -624,6 +627,56 @@ def replay_in_time(t):
     t.see("attach#2: came late", 5000)
 
 
+def sgr(t, word):
+    """The attributes with which a word on the screen is drawn, as numbers."""
+    on = set()
+    for part in re.split(r"(\x1b\[[0-9;]*m)", t.grab("-e").split(word)[0]):
+        for n in re.findall(r"\d+", part) or ["0"] if part.startswith("\x1b[") else []:
+            n = int(n)
+            if n == 0:
+                on = set()
+            on = {x for x in on if not (30 <= n < 40 and 30 <= x < 40)} | ({n} if n not in (0, 39, 49) else set())
+    return on
+
+
+@test
+def roles_of_states(t):
+    """Each state in the colour of its role, by theme; without colours in attributes that say the same."""
+    states = {"RUNNING": recordings.running, "STARTING": recordings.starting, "BACKOFF": recordings.backoff, "FAILED": recordings.failed}
+    colours = {"RUNNING": {36}, "STARTING": {33}, "BACKOFF": {1, 33}, "FAILED": {1, 31}}
+    light = {"RUNNING": {36}, "STARTING": {35}, "BACKOFF": {1, 35}, "FAILED": {1, 31}}
+    mono = {"RUNNING": {1}, "STARTING": set(), "BACKOFF": {1, 4}, "FAILED": {7}}
+    for args, env, theme, want in (("", {}, None, colours), ("", {}, "light", light), ("", {}, "mono", mono),
+                                   ("", {"NO_COLOR": "1"}, None, mono), ("", {"NO_COLOR": ""}, None, colours),
+                                   ("--color=never ", {}, None, mono), ("", {"TERM": "vt220"}, None, mono)):
+        x = Term(t.mai)
+        try:
+            for state, make in states.items():
+                entries = make()
+                entries[3]["data"]["theme"] = theme
+                recordings.write(entries, x.dir + "/rec")
+                x.up(80, 24, "mai attach %s--speed 0 --replay %s/rec" % (args, x.dir), env=env)
+                x.see("^ . " + state)
+                until(lambda: sgr(x, state) == want[state], 2000, lambda: (args, env, theme, state, sgr(x, state)))
+                x.tmux("kill-server")
+                until(lambda: "no server" in x.tmux("ls", check=False) or "error" in x.tmux("ls", check=False), 3000, "alive")
+        finally:
+            x.close()
+
+
+@test
+def old_figures_are_dim(t):
+    ready(t)
+    t.core.be("request", id=4)
+    t.see("Requests 1")
+    for word in ("up 2h14m", "127.0.0.1", "17.4G"):
+        assert 2 not in sgr(t, word), (word, sgr(t, word))
+    t.core.stop()
+    t.see("LINK DOWN")
+    for word in ("tok/s", "127.0.0.1", "17.4G"):
+        assert 2 in sgr(t, word), (word, sgr(t, word))
+
+
 BAD = "a\u202eb\u200bc\x1b[31md\x07e\nf\tg\u009bh日本語\u0301\u0301\u0301\u0301"
 
 
@@ -665,7 +718,7 @@ def hostile_texts_everywhere(t):
 @test
 def random_keys(t):
     """Keys at random: nothing crashes, nothing is stopped unless its question was answered, the terminal comes back."""
-    seconds = float(os.environ.get("MAI_UI_RANDOM_SECONDS", "20"))
+    seconds = float(os.environ.get("MAI_UI_RANDOM_SECONDS", "60"))
     ready(t)
     for i in (1, 2, 3):
         t.core.be("request", id=i)

@@ -260,14 +260,14 @@ test_management(void **state)
 	check(a, 200, "\"cmd\":\"fake --model 'a b'\",\"proxy\":\"http://127.0.0.1:9001\",\"ttl\":0");
 	core.rows[0] = (struct proxy_row){.id = 7, .client = "127.0.0.1:5", .model = "a", .path = "/v1/x", .api = "chat",
 	    .phase = REQ_GENERATING, .since = 1000, .first_byte_at = 1250, .waited_ms = 150, .tokens_in = -1, .tokens_out = 3,
-	    .tokens_cached = 2, .prompt_done = -1, .prompt_total = 8192, .tokens_per_second = 2.5};
+	    .tokens_cached = 2, .prompt_done = -1, .prompt_total = 8192, .tokens_per_second = 2.5, .estimated = true};
 	core.nrows = 1;
 	a = ask("GET", "/api/requests", NULL, NULL);
 	check(a, 200, "{\"requests\":[{\"id\":7,\"client\":\"127.0.0.1:5\",\"model\":\"a\",\"path\":\"/v1/x\"");
 	check(a, 200, "\"phase\":\"gen\"");
 	check(a, 200, "\"waited_seconds\":0.15,\"first_byte_seconds\":0.25,\"first_token_seconds\":null");
 	check(a, 200, "\"prompt_done\":null,\"prompt_total\":8192");
-	check(a, 200, "\"tokens_in\":null,\"tokens_cached\":2,\"tokens_out\":3,\"tokens_per_second\":2.5");
+	check(a, 200, "\"tokens_in\":null,\"tokens_cached\":2,\"tokens_out\":3,\"tokens_per_second\":2.5,\"estimated\":true");
 	check(ask("POST", "/api/requests/7/cancel", NULL, NULL), 200, "{\"status\":\"cancelled\"}");
 	assert_int_equal(core.cancelled, 7);
 	check(ask("POST", "/api/restart", NULL, "{\"model\":\"b\"}"), 200, "{\"status\":\"restarted\",\"model\":\"a\"");

@@ -274,8 +274,13 @@ test_counts(void **state)
 	assert_int_equal(proxy_usage_in(&u), 325);
 	assert_int_equal(proxy_usage_cached(&u), 300);
 	assert_int_equal(proxy_usage_out(&u), 0);
+	assert_false(proxy_usage_estimated(&u));
+	feed(&u, "data: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":\"text_delta\",\"text\":\"a\"}}\n\n");
+	assert_int_equal(proxy_usage_out(&u), 1);
+	assert_true(proxy_usage_estimated(&u));
 	feed(&u, "data: {\"type\":\"message_delta\",\"usage\":{\"output_tokens\":77}}\n\n");
 	assert_int_equal(proxy_usage_out(&u), 77);
+	assert_false(proxy_usage_estimated(&u));
 	proxy_usage_fini(&u);
 	/* "total" tells of the prompt only within its progress. */
 	proxy_usage_init(&u, true, ENDS_DONE);

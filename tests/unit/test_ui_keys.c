@@ -42,6 +42,13 @@ assert_intent(int key, enum ui_intent_kind kind, const char *model)
 }
 
 static void
+type(const char *text)
+{
+	for (; *text != '\0'; text++)
+		fix_key(f, *text);
+}
+
+static void
 later(uint64_t ms)
 {
 	f->now += ms;
@@ -104,8 +111,13 @@ test_pending(void **state)
 	ui_pend(&f->s, UI_RESTART, QWEN, 0, true, f->now);
 	assert_intent('r', UI_NONE, NULL);
 	assert_streq(f->s.msg.text, "restart: already under way");
-	/* A core that says nothing is named. */
-	later(9200);
+	/* A core that says nothing is named, after a second. */
+	fix_compose(f, 80, 24);
+	assert_row(f, 22, " restart: already under way");
+	later(1200);
+	fix_compose(f, 80, 24);
+	assert_row(f, 22, " restart: waiting for the supervisor, 1.2 s");
+	later(8000);
 	fix_compose(f, 80, 24);
 	assert_row(f, 22, " restart: waiting for the supervisor, 9.2 s");
 	f->v.seq++;
@@ -176,8 +188,12 @@ test_swap(void **state)
 	f->v.swap_to = xstrdup(GEMMA);
 	f->v.swap_step = 1;
 	fix_compose(f, 80, 24);
+	assert_row(f, 23, " x Cancel swap  R Force now  f Follow  / Search  & Filter        ? Help  q Quit");
 	assert_intent('x', UI_STOP, GEMMA);
 	assert_intent('R', UI_STOP, QWEN);
+	f->v.swap_step = 3;
+	fix_compose(f, 80, 24);
+	assert_row(f, 23, " x Cancel swap  f Follow  / Search  & Filter                     ? Help  q Quit");
 }
 
 static void
@@ -201,13 +217,6 @@ test_quit(void **state)
 	f->link.link = UI_LINK_DOWN;
 	fix_compose(f, 80, 24);
 	assert_intent('q', UI_DETACH, NULL);
-}
-
-static void
-type(const char *text)
-{
-	for (; *text != '\0'; text++)
-		fix_key(f, *text);
 }
 
 /* A model whose program is not there says so, and how to get it; without any model all that could run one do. */
@@ -339,6 +348,81 @@ test_escape_never_quits(void **state)
 		assert_intent(UI_K_ESC, UI_NONE, NULL);
 }
 
+/* One Esc each, innermost first. */
+static void
+test_escape_in_order(void **state)
+{
+	(void)state;
+	f->v.engines[1].state = ENGINE_READY;
+	for (int i = 0; i < 40; i++)
+		fix_line(f, 12, 4, i, "c ", "item");
+	fix_compose(f, 80, 24);
+	fix_key(f, '\t');
+	fix_key(f, 'j');		/* a model is chosen */
+	fix_key(f, 'C');
+	fix_line(f, 12, 4, 50, "c ", "item");
+	fix_key(f, 'z');
+	fix_key(f, '&');
+	type("item");
+	fix_key(f, UI_K_ENTER);
+	fix_key(f, '/');
+	type("item");
+	fix_key(f, UI_K_ENTER);
+	fix_compose(f, 80, 24);
+	fix_key(f, '?');
+	for (int n = 0; n < 8; n++) {
+		bool left[] = {f->s.popup.kind != POPUP_NONE, f->s.log.search.text[0] != '\0', f->s.log.filter.text[0] != '\0',
+		    f->s.zoom != ZOOM_NONE, f->s.log.since != 0, f->s.model[0] != '\0', f->s.focus != FOCUS_LOG};
+
+		for (int i = 0; i < (int)ARRAY_LEN(left); i++)
+			assert_int_equal(left[i], i >= n);
+		assert_intent(UI_K_ESC, UI_NONE, NULL);
+		fix_compose(f, 80, 24);
+	}
+}
+
+/* However low the screen is, what Enter would do is seen. */
+static void
+test_low_boxes(void **state)
+{
+	(void)state;
+	fix_key(f, 'm');
+	fix_key(f, UI_K_DOWN);
+	for (int rows = 3; rows < 14; rows++) {
+		fix_compose(f, 20, rows);
+		assert_true(fix_shows(f, ">  gemma-3-…-4bit│"));
+		assert_int_equal(fix_shows(f, "Filter: "), rows > 3);
+	}
+	fix_key(f, UI_K_ESC);
+	fix_key(f, ':');
+	for (int rows = 3; rows < 14; rows++) {
+		fix_compose(f, 20, rows);
+		assert_true(fix_shows(f, "> models"));
+	}
+	fix_key(f, UI_K_ESC);
+	fix_key(f, 'x');
+	fix_compose(f, 40, 12);
+	assert_true(fix_shows(f, "│ none in flight "));
+	fix_key(f, UI_K_ESC);
+	fix_key(f, 'i');
+	fix_compose(f, 30, 12);
+	assert_row(f, 4, "┌─ Model Qwen3-Coder-30B-A3B…┐");
+}
+
+static void
+test_mouse_in_help(void **state)
+{
+	(void)state;
+	fix_key(f, '?');
+	fix_compose(f, 80, 24);
+	assert_true(fix_shows(f, "mouse off: the terminal's own selection works; M turns it on"));
+	fix_key(f, UI_K_ESC);
+	fix_key(f, 'M');
+	fix_key(f, '?');
+	fix_compose(f, 80, 24);
+	assert_true(fix_shows(f, "mouse on: Shift selects text; M turns it off"));
+}
+
 static void
 test_link_down(void **state)
 {
@@ -394,6 +478,9 @@ test_paste(void **state)
 	assert_intent('r', UI_NONE, NULL);
 	assert_true(f->s.pasting);
 	later(1000);
+	assert_intent('r', UI_NONE, NULL);
+	assert_streq(f->s.msg.text, "in the middle of a paste; Esc ends it");
+	later(1000);
 	fix_key(f, UI_K_ESC);
 	assert_false(f->s.pasting);
 	assert_intent('r', UI_RESTART, QWEN);
@@ -439,6 +526,13 @@ test_messages_end(void **state)
 	later(4000);
 	fix_compose(f, 80, 24);
 	assert_row(f, 22, "");
+	ui_say(&f->s, UI_MSG_WARN, f->now, "%s", "mind this");
+	later(7999);
+	fix_compose(f, 80, 24);
+	assert_row(f, 22, " mind this");
+	later(1);
+	fix_compose(f, 80, 24);
+	assert_row(f, 22, "");
 	ui_say(&f->s, UI_MSG_ERROR, f->now, "%s", "it broke");
 	later(60000);
 	fix_compose(f, 80, 24);
@@ -446,6 +540,31 @@ test_messages_end(void **state)
 	fix_key(f, 'k');
 	fix_compose(f, 80, 24);
 	assert_row(f, 22, "");
+}
+
+/* How a run ended gives way where there is little room, but not what and when. */
+static void
+test_long_ends(void **state)
+{
+	struct view_engine *e = &f->v.engines[0];
+
+	(void)state;
+	e->last_exit = xstrdup("SIGKILL, not by us (possible OOM) after 17s");
+	e->attempt = 3;
+	e->retry_at = NOW + 3400;
+	e->retry_total = 8000;
+	be(ENGINE_BACKOFF);
+	assert_row(f, 2, "  retry in 3.4s █████████░░░░░░░  last: SIGKILL after 17s           attempt 3/3");
+	fix_compose(f, 120, 24);
+	assert_true(fix_shows(f, "last: SIGKILL, not by us (possible OOM) after 17s"));
+	fix_compose(f, 40, 12);
+	assert_row(f, 1, "r retry now  exit: SIGKILL");
+	f->s.read_only = true;
+	fix_compose(f, 40, 12);
+	assert_row(f, 1, "exit: SIGKILL");
+	e->failed_wall = WALL;
+	be(ENGINE_FAILED);
+	assert_row(f, 2, "  gave up after 3/3 attempts: SIGKILL after 17s                 failed 12:04:31");
 }
 
 /* A failure rings once and shows its error; the next start follows again. */
@@ -476,7 +595,7 @@ test_failure(void **state)
 	/* Who asks for the last error has it; only then the first one is next. */
 	fix_key(f, 'e');
 	assert_int_equal(view_log_at(f->log, 3)->key, f->s.log.cur);
-	assert_streq(f->s.msg.text, "this is the last error; e goes on with the first, E back");
+	assert_streq(f->s.msg.text, "it failed with this; e goes to the next error, E to the one before");
 	fix_key(f, 'e');
 	assert_int_equal(view_log_at(f->log, 1)->key, f->s.log.cur);
 	fix_key(f, 'G');
@@ -487,6 +606,113 @@ test_failure(void **state)
 	fix_line(f, 12, 4, 36, "mE", "again");
 	fix_compose(f, 80, 24);
 	assert_true(f->s.log.follow);
+}
+
+static uint64_t
+line_of(const char *model, const char *gutter, const char *text)
+{
+	static const char marks[] = "cma";
+	size_t n = view_log_count(f->log);
+	uint64_t seq = n > 0 ? view_log_at(f->log, n - 1)->seq + 1 : 1;
+
+	view_log_put(f->log, seq, WALL, (enum log_source)(strchr(marks, gutter[0]) - marks), gutter[1], model, text, strlen(text));
+	return VIEW_KEY(seq);
+}
+
+/* While a model is down e goes to what it died of: not to what its requests got meanwhile, not to another model's errors or
+ * an earlier run's, from wherever the log stands and whichever source it shows. */
+static void
+test_last_error(void **state)
+{
+	uint64_t cause, inner, ready, dying;
+
+	(void)state;
+	line_of(QWEN, "m ", QWEN ": stopped -> starting (user)");
+	line_of(QWEN, "cE", "an earlier run's");
+	line_of(QWEN, "m ", QWEN ": backoff -> starting (crash)");
+	line_of(GEMMA, "cE", "another model's");
+	line_of(QWEN, "c ", "loading");
+	cause = line_of(QWEN, "cE", "Traceback (most recent call last):");
+	line_of(QWEN, "c ", "  File \"server.py\", line 812, in load");
+	line_of(QWEN, "cE", "RuntimeError: out of memory");
+	line_of(QWEN, "c ", "bye");
+	inner = line_of(QWEN, "cE", "error: the end");
+	line_of(GEMMA, "m ", GEMMA ": stopped -> starting (user)");
+	be(ENGINE_FAILED);
+	assert_int_equal(f->s.log.cur, cause);
+	assert_true(fix_shows(f, "Log all, last error"));
+	assert_true(fix_shows(f, "PAUSED at error 3 of 4"));
+	fix_key(f, 'y');
+	assert_streq(strbuf_str(&f->s.copy), "Traceback (most recent call last):\n  File \"server.py\", line 812, in load\n"
+	    "RuntimeError: out of memory");
+	for (int i = 0; i < 3; i++)
+		line_of(QWEN, "aE", "127.0.0.1:1 POST /v1/chat/completions 503 0 ms");
+	fix_key(f, 'e');
+	assert_int_equal(f->s.log.cur, cause);
+	fix_key(f, 'e');
+	assert_int_equal(f->s.log.cur, inner);
+	fix_key(f, 'G');
+	fix_key(f, '3');
+	fix_key(f, 'e');
+	assert_int_equal(f->s.log.cur, cause);
+	assert_int_equal(f->s.log.mask, UI_LOG_ALL);
+	fix_key(f, 'k');
+	fix_key(f, 'e');
+	assert_int_equal(f->s.log.cur, cause);
+	/* After it was ready the last one counts; reading goes on over the next start. */
+	be(ENGINE_STARTING);
+	fix_key(f, 'G');
+	line_of(QWEN, "m ", QWEN ": failed -> starting (user)");
+	line_of(QWEN, "cE", "error: a client went away");
+	ready = line_of(QWEN, "m ", QWEN ": starting -> ready (user)");
+	dying = line_of(QWEN, "cE", "GGML_ASSERT(x) failed");
+	line_of(QWEN, "aE", "127.0.0.1:1 POST /v1/chat/completions 502 0 ms");
+	assert_true(ready < dying);
+	be(ENGINE_BACKOFF);
+	assert_true(f->s.log.follow);
+	fix_key(f, 'e');
+	assert_int_equal(f->s.log.cur, dying);
+	be(ENGINE_STARTING);
+	assert_false(f->s.log.follow);
+	/* An engine that said nothing: what mai said. */
+	fix_key(f, 'G');
+	line_of(QWEN, "m ", QWEN ": backoff -> starting (crash)");
+	cause = line_of(QWEN, "mW", QWEN ": died after 2s: SIGKILL");
+	line_of(QWEN, "aE", "127.0.0.1:1 POST /v1/chat/completions 503 0 ms");
+	be(ENGINE_FAILED);
+	assert_int_equal(f->s.log.cur, cause);
+	assert_true(fix_shows(f, "PAUSED +3 new"));	/* that is no error */
+	/* Hidden lines are not said not to be there. */
+	fix_key(f, 'G');
+	fix_key(f, '&');
+	type("nothing like it");
+	fix_key(f, UI_K_ENTER);
+	fix_compose(f, 80, 24);
+	fix_key(f, 'e');
+	assert_streq(f->s.msg.text, "no error among the lines that are shown");
+}
+
+/* Of a failure whose lines are not in the copy yet the older ones are asked for. */
+static void
+test_last_error_is_fetched(void **state)
+{
+	static const char older[] = "{\"first\":1,\"next\":3,\"dropped\":0,\"lines\":[[1,1,\"mai\",\" \",\"q: stopped -> starting\","
+	    "\"" QWEN "\"],[2,2,\"child\",\"E\",\"out of memory\",\"" QWEN "\"]]}";
+	bool gap = true;
+
+	(void)state;
+	for (uint64_t i = 3; i < 40; i++)
+		view_log_put(f->log, i, WALL, SOURCE_ACCESS, 'E', QWEN, "POST / 503", 10);
+	f->link.older = true;
+	be(ENGINE_FAILED);
+	assert_true(f->s.log.follow && f->s.log.wants_older);
+	fix_key(f, 'e');
+	fix_compose(f, 80, 24);
+	assert_true(f->s.log.follow && f->s.log.wants_older);
+	assert_int_equal(view_log_apply_older(f->log, older, strlen(older), &gap, NULL), 2);
+	f->link.older = false;
+	fix_compose(f, 80, 24);
+	assert_int_equal(f->s.log.cur, VIEW_KEY(2));
 }
 
 /* What a command does is what its key does, with the same question; what it takes is chosen behind it. */
@@ -532,6 +758,50 @@ test_palette(void **state)
 	type("swap gem");
 	later(UI_ARM_MS);
 	assert_intent(UI_K_ENTER, UI_NONE, NULL);
+}
+
+/* A key is for what was seen: not for a state that the model has left since the last frame, nor for a model that has become
+ * the current one under the finger. */
+static void
+test_under_the_finger(void **state)
+{
+	struct view_engine *a = &f->v.engines[0], *b = &f->v.engines[1];
+
+	(void)state;
+	be(ENGINE_STARTING);
+	a->state = ENGINE_READY;
+	assert_intent('x', UI_NONE, NULL);
+	assert_int_equal(f->s.popup.kind, POPUP_STOP);
+	fix_key(f, UI_K_ESC);
+	be(ENGINE_BACKOFF);
+	a->state = ENGINE_READY;
+	a->in_flight = 1;
+	assert_intent('r', UI_NONE, NULL);
+	assert_int_equal(f->s.popup.kind, POPUP_RESTART);
+	fix_key(f, UI_K_ESC);
+	/* Another one comes to the fore: before the frame that shows it, and right behind it. */
+	a->in_flight = 0;
+	b->state = ENGINE_STARTING;
+	be(ENGINE_READY);
+	assert_int_equal(f->s.lay.models, 2);
+	later(1000);
+	assert_intent('r', UI_RESTART, QWEN);
+	a->current = false;
+	b->current = true;
+	b->state = ENGINE_READY;
+	b->since = f->now;
+	a->state = ENGINE_BACKOFF;
+	assert_intent('r', UI_NONE, NULL);
+	assert_streq(f->s.msg.text, "keys are for " GEMMA " now; again, if it is meant");
+	fix_compose(f, 80, 24);
+	later(399);
+	assert_intent('r', UI_NONE, NULL);
+	later(1);
+	assert_intent('r', UI_RESTART, GEMMA);
+	/* What was chosen stays what it is. */
+	fix_key(f, '\t');
+	fix_key(f, 'k');
+	assert_intent('r', UI_RESTART, QWEN);
 }
 
 /* Each command of the list can be run by its name, and none crashes or acts unasked. */
@@ -724,6 +994,34 @@ test_boxes(void **state)
 	assert_intent('y', UI_CANCEL, NULL);
 }
 
+/* What a small screen takes away comes back with a large one, unless something was chosen meanwhile. */
+static void
+test_back_from_small(void **state)
+{
+	(void)state;
+	fix_request(f, 7, "c:1", QWEN, REQ_GENERATING, 1, -1, -1, -1);
+	fix_request(f, 8, "c:2", QWEN, REQ_GENERATING, 1, -1, -1, -1);
+	fix_compose(f, 80, 24);
+	fix_key(f, '\t');
+	fix_key(f, 'j');
+	fix_compose(f, 1, 1);
+	assert_int_equal(f->s.focus, FOCUS_LOG);
+	fix_compose(f, 80, 24);
+	assert_int_equal(f->s.focus, FOCUS_REQUESTS);
+	assert_int_equal(f->s.requests.key, 8);
+	fix_compose(f, 30, 6);
+	fix_key(f, '\t');
+	fix_compose(f, 80, 24);
+	assert_int_equal(f->s.focus, FOCUS_LOG);
+	fix_key(f, '\t');
+	fix_compose(f, 1, 1);
+	f->v.nrequests = 0;
+	fix_compose(f, 1, 1);
+	f->v.nrequests = 2;
+	fix_compose(f, 80, 24);
+	assert_int_equal(f->s.focus, FOCUS_LOG);
+}
+
 static void
 test_panes(void **state)
 {
@@ -772,19 +1070,27 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_pin, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_counts_of_all, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_escape_never_quits, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_escape_in_order, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_mouse_in_help, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_low_boxes, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_link_down, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_read_only, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_paste, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_popup_closes, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_cancel, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_messages_end, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_long_ends, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_failure, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_last_error, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_last_error_is_fetched, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_under_the_finger, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_palette, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_every_command, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_mouse, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_several_models, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_failed_rows, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_boxes, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_back_from_small, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_panes, setup, teardown),
 	};
 

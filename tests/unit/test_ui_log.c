@@ -184,6 +184,63 @@ test_sources(void **state)
 	assert_true(ui_log_shows(&f->s.log, f->log, view_log_at(f->log, 2)));
 }
 
+/* Where a long name would be all that is seen of what mai says of a model, its ends do. */
+static void
+test_names_on_narrow_screens(void **state)
+{
+	(void)state;
+	put(1, SOURCE_MAI, ' ', QWEN, QWEN ": starting -> ready (user)");
+	put(2, SOURCE_MAI, 'W', "one", "one: died after 2s: SIGKILL");
+	put(3, SOURCE_MAI, ' ', QWEN, "stop " QWEN);
+	put(4, SOURCE_CHILD, ' ', QWEN, QWEN ": of its own");
+	fix_compose(f, 40, 12);
+	assert_rows(f, 3, "m 04:31 Qwen…bit: starting -> ready (us…", "mW04:31 one: died after 2s: SIGKILL",
+	    "m 04:31 stop Qwen3-Coder-30B-A3B-Instru…", "c 04:31 Qwen3-Coder-30B-A3B-Instruct-4b…");
+	type("/ready");
+	fix_key(f, UI_K_ENTER);
+	fix_compose(f, 40, 12);
+	assert_int_equal(f->g.cells[3 * f->g.cols + 30].role, ROLE_SELECT);
+	assert_int_equal(f->g.cells[3 * f->g.cols + 29].role, ROLE_TEXT);
+	fix_key(f, 'w');
+	fix_compose(f, 40, 12);
+	assert_rows(f, 3, "m 04:31>Qwen…bit: starting -> ready (use", "        r)");
+	fix_key(f, 'y');
+	assert_streq(strbuf_str(&f->s.copy), QWEN ": starting -> ready (user)");
+	fix_key(f, 'w');
+	fix_compose(f, 80, 24);
+	assert_row(f, 7, "12:04:31>m  " QWEN ": starting -> ready (user)");
+	/* A few rows are enough for the newest line. */
+	fix_compose(f, 20, 4);
+	assert_row(f, 2, "m 04:31>Qwen…bit: s…");
+}
+
+static void
+test_empty_pane(void **state)
+{
+	(void)state;
+	fix_compose(f, 80, 24);
+	assert_row(f, 7, "");
+	put(1, SOURCE_MAI, ' ', NULL, "from mai");
+	fix_key(f, '1');
+	fix_compose(f, 80, 24);
+	assert_row(f, 7, " nothing yet from this source; 0 shows all");
+	fix_key(f, 'k');
+	fix_compose(f, 80, 24);
+	assert_row(f, 7, " nothing yet from this source; 0 shows all");
+	fix_key(f, '0');
+	type("&nowhere");
+	fix_key(f, UI_K_ENTER);
+	fix_compose(f, 80, 24);
+	assert_row(f, 7, " no line passes the filter; Esc ends it");
+	fix_key(f, UI_K_ESC);
+	fix_key(f, 'C');
+	fix_compose(f, 80, 24);
+	assert_row(f, 7, " nothing yet; Esc shows what is hidden");
+	fix_key(f, UI_K_ESC);
+	fix_compose(f, 80, 24);
+	assert_true(fix_shows(f, "from mai"));
+}
+
 static void
 test_put_away(void **state)
 {
@@ -193,13 +250,13 @@ test_put_away(void **state)
 	fix_key(f, 'C');
 	fix_compose(f, 80, 24);
 	assert_row(f, 6, "━ Log all  since 12:04:31 ━━━━━━━━━━━━━━━━━━━━━━━ 0-3 source  FOLLOW  wrap off ━");
-	assert_row(f, 7, "");
+	assert_row(f, 7, " nothing yet; Esc shows what is hidden");
 	items(51, 51, "new");
 	fix_compose(f, 80, 24);
 	assert_row(f, 7, "12:04:31 c  new 51");
 	fix_key(f, 'C');	/* something came: that goes, too */
 	fix_compose(f, 80, 24);
-	assert_row(f, 7, "");
+	assert_row(f, 7, " nothing yet; Esc shows what is hidden");
 	fix_key(f, 'C');	/* nothing came: back */
 	fix_compose(f, 80, 24);
 	assert_row(f, 21, "12:04:31 c  new 51");
@@ -485,6 +542,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_search_waits, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_older_lines, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_sources, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_names_on_narrow_screens, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_empty_pane, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_put_away, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_marks, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_copy, setup, teardown),

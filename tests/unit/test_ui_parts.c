@@ -474,7 +474,7 @@ test_errors(void **state)
 	assert_row(f, 17, "12:00:35>cE item 95");
 	ui_log_set_mask(&f->s.log, 1u << SOURCE_MAI);
 	fix_key(f, 'e');
-	assert_streq(f->s.msg.text, "no error in the log");
+	assert_streq(f->s.msg.text, "no error among the lines that are shown");
 }
 
 static void
@@ -602,9 +602,41 @@ test_request_columns(void **state)
 	fix_request(f, 1285, "10.0.0.7:40120", GEMMA, REQ_QUEUED, 0.8, 112, -1, -1);
 	fix_compose(f, 100, 24);
 	assert_row(f, 6, "    ID  CLIENT           MODEL        PATH           AGE     IN    OUT  TOK/S  STATE");
-	assert_row(f, 7, "  1285  10.0.0.7:40120   gemma-3…4bit …completions  0.8s    112      -      -  queued > gemma-3-27b…");
+	assert_row(f, 7, "  1285  10.0.0.7:40120   gemma-3…4bit …completions  0.8s    112      -      -  queued > gemma-3…4bit");
 	fix_compose(f, 115, 24);
 	assert_row(f, 6, "    ID  CLIENT           MODEL                PATH                AGE     IN    OUT  TOK/S  STATE");
+}
+
+/* A rate that was only counted says so, and so does a sum with one in it; what the engine tells does not. */
+static void
+test_estimated_rates(void **state)
+{
+	(void)state;
+	fix_running(f);
+	fix_request(f, 7, "c:1", QWEN, REQ_GENERATING, 2, -1, 40, 19.8);
+	fix_request(f, 8, "c:2", GEMMA, REQ_GENERATING, 1, -1, 20, 22.0);
+	f->v.in_flight = 2;
+	f->v.requests[1].estimated = true;
+	fix_compose(f, 80, 24);
+	assert_row(f, 7, "     7 c:1              chat     2.0s     -    40  19.8  gen");
+	assert_row(f, 8, "     8 c:2              chat     1.0s     -    20 ~22.0  gen");
+	assert_true(fix_shows(f, "  tok/s ~41.8 "));
+	fix_compose(f, 40, 12);
+	assert_row(f, 1, "~41.8 tok/s  2 req  17.4G");
+	f->v.requests[1].estimated = false;
+	fix_compose(f, 80, 24);
+	assert_true(fix_shows(f, "  tok/s  41.8 "));
+	/* The figure of a chosen one is of its own requests. */
+	f->v.requests[1].estimated = true;
+	f->v.engines[1].state = ENGINE_READY;
+	f->v.engines[0].tps = 19.8;
+	f->v.engines[1].tps = 22;
+	snprintf(f->s.model, sizeof(f->s.model), "%s", QWEN);
+	fix_compose(f, 80, 24);
+	assert_true(fix_shows(f, "  tok/s  19.8 "));
+	snprintf(f->s.model, sizeof(f->s.model), "%s", GEMMA);
+	fix_compose(f, 80, 24);
+	assert_true(fix_shows(f, "  tok/s ~22.0 "));
 }
 
 static struct view_engine *
@@ -680,6 +712,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_wrap, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_long_lines, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_request_columns, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_estimated_rates, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_model_columns, setup, teardown),
 	};
 

@@ -187,7 +187,10 @@ test_keys(void **state)
 		int key;
 	} cases[] = {{"a", 'a'}, {"\r", UI_K_ENTER}, {"\033[A", UI_K_UP}, {"\033OB", UI_K_DOWN}, {"\033[5~", UI_K_PGUP},
 		{"\033[Z", UI_K_BACKTAB}, {"\xc3\xa9", 0xe9}, {"\003", 3}, {"\023", 19}, {"\032", 26}, {"\177", UI_K_BACKSPACE},
-		{"\033[200~", UI_K_PASTE_BEGIN}, {"\033[201~", UI_K_PASTE_END}, {"\033", UI_K_ESC}, {"\033OP", UI_K_F1}};
+		{"\033[200~", UI_K_PASTE_BEGIN}, {"\033[201~", UI_K_PASTE_END}, {"\033", UI_K_ESC}, {"\033OP", UI_K_F1},
+		{"\033OR", UI_K_F3}, {"\033OS", UI_K_F4}, {"\033[21~", UI_K_F10}, {"\033[H", UI_K_HOME}, {"\033[F", UI_K_END},
+		{"\033[6~", UI_K_PGDN}, {"\033[B", UI_K_DOWN}, {"\033[C", UI_K_RIGHT}, {"\033[D", UI_K_LEFT}, {"\033[1;5C", UI_K_RIGHT},
+		{"\033[1;5D", UI_K_LEFT}, {"\033[3~", UI_K_DELETE}};
 	struct err e = {{0}};
 	const char *note;
 	struct ui_mouse m;

@@ -52,7 +52,7 @@ sample(void)
 	v.requests = xcalloc(1, sizeof(*v.requests));
 	v.requests[0] = (struct view_request){.id = 7, .client = xstrdup("127.0.0.1:1"), .model = xstrdup("qwen"),
 	    .path = xstrdup("/v1/chat/completions"), .api = xstrdup("chat"), .phase = REQ_PREFILL, .since = 50,
-	    .bytes_in = 1, .bytes_out = 2, .tokens_in = -1, .tokens_out = 3, .tokens_per_second = 48.25, .position = 1};
+	    .bytes_in = 1, .bytes_out = 2, .tokens_in = -1, .tokens_out = 3, .tokens_per_second = 48.25, .estimated = true, .position = 1};
 	v.nrequests = 1;
 	v.swap_from = xstrdup("a");
 	v.swap_to = xstrdup("b");
@@ -96,6 +96,7 @@ test_round_trip(void **state)
 	assert_int_equal(b.engines[1].state, ENGINE_BACKOFF);
 	assert_null(b.engines[0].cause);
 	assert_int_equal(b.requests[0].tokens_in, -1);
+	assert_true(b.requests[0].estimated);
 	/* Again over what is there. */
 	assert_int_equal(apply(&b, "snapshot", strbuf_str(&one)), 0);
 	strbuf_clear(&two);
