@@ -22,6 +22,9 @@ set_strings(struct reader *r, const struct keydef *k, yaml_node_t *n)
 			conf_node_fail(r, items[i], "%s: an empty entry", k->key);
 		else if (s != NULL && k->type == KEY_PATHS && *s != '/')
 			conf_node_fail(r, items[i], "%s: '%s' must begin with /", k->key, s);
+		else if (s != NULL && k->type == KEY_PATHS && strpbrk(s, "*?# ") != NULL)
+			conf_node_fail(r, items[i], "%s: '%s': paths are meant exactly, without patterns, query and blanks",
+			    k->key, s);
 		else if (s != NULL)
 			strv_add(to, s);
 		free(s);

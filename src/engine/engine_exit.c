@@ -164,7 +164,7 @@ engine_exited(struct engine *e, int status, uint64_t peak_rss)
 		engine_exit_record(e, &v, status, is_expected(e), cause);
 		/* What follows may spawn the next one. */
 		e->info.spawned_at = 0;
-		if (is_expected(e) || e->info.state == ENGINE_DRAINING)
+		if (is_expected(e))
 			engine_feed(e, IN_CRASH, e->info.reason);
 		else
 			feed_crash(e, &v);

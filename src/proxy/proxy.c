@@ -93,6 +93,8 @@ on_engine(void *arg, const struct bus_event *e)
 {
 	struct proxy *p = arg;
 	struct proxy_model *m;
+	/* What it sent before is read to its end, also where it was to stop anyway. */
+	bool died = e->reason == REASON_CRASH || e->reason == REASON_OOM;
 
 	tunnel_engine(p, e);
 	if (e->model == NULL || e->from == e->to)
@@ -108,7 +110,7 @@ on_engine(void *arg, const struct bus_event *e)
 	for (struct txn *t = p->first; t != NULL; t = t->next) {
 		if (t->pm != m || (!t->deciding && t->xfer == NULL))
 			continue;
-		t->hangup = t->xfer != NULL && e->to == ENGINE_STOPPING;
+		t->hangup = t->xfer != NULL && e->to == ENGINE_STOPPING && !died;
 		if (t->deciding || t->hangup)
 			timer_set(&t->timer, 0);
 	}

@@ -136,11 +136,16 @@ void
 txn_name_models(struct strbuf *b, const struct txn *t)
 {
 	const struct conf *c = router_conf(t->p->o.router);
+	const char *comma = "";
 
 	b->max = 2048;
 	strbuf_puts(b, "; configured:");
-	for (size_t i = 0; i < c->nmodels; i++)
-		strbuf_printf(b, "%s %s", i == 0 ? "" : ",", c->models[i]->id);
+	for (size_t i = 0; i < c->nmodels; i++) {
+		if (c->models[i]->unlisted)
+			continue;
+		strbuf_printf(b, "%s %s", comma, c->models[i]->id);
+		comma = ",";
+	}
 }
 
 static const char *

@@ -86,6 +86,7 @@ slot_start(struct slot *s)
 
 	load_begins(s);
 	s->manual = person;
+	s->stopped = false;
 	s->claim = CLAIM_NONE;
 	s->gave_way_to = NULL;
 	r->current = r->last = s;
@@ -165,6 +166,7 @@ do_keep(struct router *r, struct slot *s)
 	s->gave_way_to = NULL;
 	s->claim = CLAIM_NONE;
 	s->manual = s->manual || person;
+	s->stopped = false;
 	if (wanted)
 		r->current = r->last = s;
 	r->eng->start(s->engine, person ? REASON_USER : REASON_REQUEST, person);

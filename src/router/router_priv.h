@@ -41,6 +41,7 @@ struct slot {
 	uint64_t word;			/* ordinal of a person's last word on it; 0: none */
 	uint64_t turn;			/* ordinal of a claim that is nobody's */
 	bool manual;			/* last started by a person */
+	bool stopped;			/* a person said stop, and nobody anything else since */
 	bool leaving;			/* gone from the configuration; freed once stopped and empty */
 	bool checked;			/* of this load: it was seen that it can start */
 	bool squeezed;			/* of this load: memory ran out, and an idle model went for it */

@@ -239,7 +239,8 @@ router_requeue(struct ticket *t)
 {
 	struct slot *s = t->slot;
 
-	if (s == NULL || t->requeued || t->waiting || t->router->shutting || s->leaving || slot_state(s) == ENGINE_FAILED)
+	if (s == NULL || t->requeued || t->waiting || t->router->shutting || s->leaving || s->stopped ||
+	    slot_state(s) == ENGINE_FAILED)
 		return false;
 	t->requeued = true;
 	leave_flight(t);

@@ -281,6 +281,7 @@ stop_slot(struct router *r, struct slot *s)
 	if (r->current == s)
 		r->current = r->conf->max_loaded > 1 ? router_occupant(r, s) : NULL;
 	s->manual = false;
+	s->stopped = true;
 	if (s->engine != NULL && policy_occupies(slot_state(s)))
 		r->eng->stop(s->engine, REASON_USER, false, false);
 }
@@ -302,6 +303,7 @@ start_again(struct router *r, struct slot *s)
 {
 	s->word = ++r->words;
 	s->manual = true;
+	s->stopped = false;
 	r->current = r->last = s;
 	queue_follow(r, s);
 	r->eng->start(s->engine, REASON_USER, true);
@@ -343,6 +345,7 @@ restart(struct router *r, struct op *o, bool force)
 	s->claim = CLAIM_NONE;
 	o->generation = r->eng->info(s->engine)->generation;
 	s->manual = true;
+	s->stopped = false;
 	r->current = r->last = s;
 	r->eng->restart(s->engine, force);
 }

@@ -315,6 +315,32 @@ def test_sendLoadingState_is_for_chats(mai):
     assert b": mai: loading m" in s.body and b"reasoning" not in s.body
 
 
+def test_sendLoadingState_of_what_never_comes(mai):
+    """The thoughts end with an error event, not with a proper end; who asked for no stream is shown none."""
+    mai.config({"m": mai.engine("m", ["--never-ready", "--exit-after", "2000", "--exit-code", "3"])}, sendLoadingState=True, maxAttempts=0)
+    mai.serve()
+    plain = world.Later(mai.chat, "m")
+    with Stream(mai, CHAT) as s:
+        s.all().assert_broken("engine_failed")
+    got = [c["delta"]["reasoning_content"] for d in s.data()[:-1] for c in json.loads(d)["choices"]]
+    assert got and b"finish_reason\":\"" not in s.body, s.body
+    r = plain.result()
+    assert r.status == 503 and r.json["error"]["code"] == "engine_failed"
+
+
+@pytest.mark.slow
+def test_after_8_seconds_then_every_10(mai):
+    """What holds when nothing is said about it."""
+    mai.config({"m": mai.engine("m", ["--never-ready", "--flood", "20"])})
+    mai.serve()
+    with Stream(mai, CHAT, timeout=40) as s:
+        s.part()
+        s.part()
+        times = [t - s.sent for t, _ in s.parts]
+    assert 7.9 < times[0] < 8.5 * SLOW and 17.8 < times[1] < 18.7 * SLOW, times
+    assert all(p.startswith(b": mai: loading m") for _, p in s.parts)
+
+
 def test_many_wait_and_all_are_served(mai):
     """Mixed streams and plain requests on one load."""
     loading(mai)

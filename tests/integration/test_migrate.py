@@ -95,6 +95,9 @@ def test_the_list_of_models(mai, aliases):
         assert {**d, "id": 0} == {**data[0], "id": 0}
     assert data[0]["name"] == "Model A" and data[0]["description"] == "first" and data[0]["meta"] == {"n": 1, "id": "a"}
     assert mai.chat("h").status == 200, "an unlisted model answers"
+    assert mai.post("/load", {"model": "zzz"}).json["models"] == ["a", "b"]
+    for r in (mai.chat("zzz"), mai.get("/upstream/zzz/")):
+        assert r.status == 404 and r.json["error"]["message"].endswith("; configured: a, b")
 
 
 @pytest.mark.parametrize("to, own, engines", [(None, True, False), ("proxy", True, False), ("upstream", False, True),

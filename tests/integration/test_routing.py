@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+from urllib.parse import quote
 
 import pytest
 
@@ -10,6 +11,7 @@ from lib import http, proc, world
 from lib.http import request
 from lib.mai import MAI, SLOW
 from lib.proc import never, wait
+from lib.stream import MESSAGES, Stream
 
 JSON_PATHS = ["/v1/chat/completions", "/v1/completions", "/v1/responses", "/v1/messages", "/v1/messages/count_tokens", "/v1/embeddings",
               "/v1/rerank", "/v1/reranking", "/rerank", "/infill", "/completion", "/chat/completions"]
@@ -180,6 +182,81 @@ def test_a_type_of_content_hides_no_name(both):
     for kind in ("application/octet-stream", "audio/wav", "text/plain", "multipart/form-data; boundary=x"):
         _, _, body = by(both.post("/v1/chat/completions", b'{"model":"gpt-4o"}', headers={**ECHO, "Content-Type": kind}, timeout=20))
         assert body == '{"model":"inner-a"}'
+
+
+NAMES = ["org/na me", "caf\u00e9", 'q"x\\y', "a:b+c%d"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_names_of_any_kind(mai, name):
+    """As they are written in JSON, by number too, in a query and in a path; and back in what comes."""
+    mai.config({"a": mai.engine("a", aliases=[name], useModelName="inner"), "b": mai.engine("b")})
+    mai.start_all()
+    for ascii_only in (True, False):
+        for stream in (True, False):
+            r = mai.post("/v1/chat/completions", json.dumps(http.chat(name, stream), ensure_ascii=ascii_only).encode())
+            got = {json.loads(e)["model"] for e in http.events(r.body)[:-1]} if stream else {r.json["model"]}
+            assert r.status == 200 and got == {name}
+    with Stream(mai, MESSAGES, "sse=2", model=name) as s:
+        s.all().assert_whole()
+    assert json.loads(s.data()[0])["message"]["model"] == name and b"inner" not in s.body
+    query = quote(name, safe="")
+    for q in (query, query.replace("%20", "+"), quote(name, safe="") + "&model=b"):
+        assert by(mai.get(f"/props?model={q}", headers=ECHO))[0] == "a"
+    r = mai.get("/upstream/" + quote(name, safe="/:+") + "/x", headers=ECHO)
+    assert r.status == (400 if "\\" in name else 200), "an encoded backslash is no path"
+    body = form(("file", "a.wav", b"RIFF"), ("model", name))
+    assert b'\r\n\r\ninner\r\n' in by(mai.post("/v1/audio/transcriptions", body, headers={**ECHO, "Content-Type": FORM}))[2].encode()
+
+
+def test_pipelined_for_one_and_the_other(both):
+    with both.raw(timeout=20) as c:
+        c.send(b"".join(request("POST", "/v1/chat/completions", http.chat(i)) for i in "abba"))
+        assert [c.reply().json["model"] for _ in "abba"] == ["a", "b", "b", "a"]
+
+
+@pytest.mark.parametrize("keep", [False, True])
+def test_a_client_of_http_1_0_swaps_too(both, keep):
+    for i in "ab":
+        body = json.dumps(http.chat(i))
+        with both.raw(timeout=20) as c:
+            more = "Connection: keep-alive\r\n" if keep else ""
+            c.send(f"POST /v1/chat/completions HTTP/1.0\r\n{more}Content-Length: {len(body)}\r\n\r\n{body}")
+            r = c.reply()
+            assert r.status == 200 and r.header("X-Mai-Model") == i and r.header("Transfer-Encoding") is None
+
+
+def test_a_chunked_form_behind_a_100_names_it_at_its_end(both):
+    assert both.post("/load", {"model": "a"}, timeout=20).status == 200
+    body = form(("file", "a.wav", b"\r\n--x" * 400_000), ("model", "b"))
+    with both.raw(timeout=20) as c:
+        c.send("POST /v1/audio/transcriptions HTTP/1.1\r\nHost: localhost\r\nX-Fake: any\r\nExpect: 100-continue\r\n"
+               f"Content-Type: {FORM}\r\nTransfer-Encoding: chunked\r\n\r\n")
+        assert c.until(b"\r\n\r\n").startswith(b"HTTP/1.1 100 ")
+        for i in range(0, len(body), 99_999):
+            part = body[i:i + 99_999]
+            c.send(b"%x\r\n%s\r\n" % (len(part), part))
+        c.send("0\r\nX-Trailer: x\r\n\r\n")
+        r = c.reply()
+    assert r.status == 200 and r.header("X-Mai-Model") == "b"
+    assert both.records["b"].events("request")[-1]["body"] == len(body) + len("inner-b") - 1
+
+
+def test_reject_and_fallback_by_whatever_name(new_mai):
+    """An alias is its model; so is the fallback of a name that nobody has."""
+    m = new_mai()
+    m.config({"a": m.engine("a", aliases=["aa"]), "b": m.engine("b", aliases=["bb"])}, route="reject", fallbackModel="bb")
+    m.start_all()
+    assert m.chat("aa").status == 200
+    for name in ("b", "bb", "whatever"):
+        r = m.chat(name)
+        assert r.status == 409 and r.json["error"]["message"] == f"there is no room for {name}: a is loaded and route is reject"
+    for r in (m.post("/load", {"model": "whatever"}), m.get("/upstream/whatever/x"), m.get("/v1/models/whatever")):
+        assert r.status == 404, "only inference falls back"
+    assert m.post("/stop").status == 200
+    r = m.chat("whatever")
+    assert r.status == 200 and r.header("X-Mai-Model") == "b" and r.json["model"] == "whatever", "nothing was in the way"
+    assert m.chat("aa").status == 409
 
 
 def test_route_and_fallback(new_mai):

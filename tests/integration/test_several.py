@@ -9,6 +9,7 @@ import pytest
 from lib import http, proc, world
 from lib.mai import SLOW
 from lib.proc import never, wait
+from lib.stream import CHAT, Stream
 
 
 def models(m, ids, args=(), **keys):
@@ -207,20 +208,43 @@ def test_a_busy_model_starves_nobody_and_is_never_cut(mai):
     patience, flight, load = 1.0, 0.6, 0.2
     serve(mai, models(mai, "ab", ["--ready-after", str(int(load * 1000))]), maxSwapWait=patience, minResident=0.1,
           drainTimeout=0.1)
-    busy = Clients(mai, "a", 8, f"sse=12, gap={int(flight / 12 * 1000)}")
-    wait(lambda: busy.done >= 8, 20, "a is busy")
+    # Of several lengths, so that there is no moment in which all of them are between two requests.
+    busy = [Clients(mai, "a", 3, f"sse=12, gap={gap}") for gap in (int(flight / 12 * 1000), 43, 37, 31)]
+
+    def done():
+        return sum(b.done for b in busy)
+
+    wait(lambda: done() >= 12, 20, "a is busy")
     waited = []
     for _ in range(3):
         before = time.monotonic()
         r = mai.chat("b", timeout=60)
         waited.append(time.monotonic() - before)
         assert r.status == 200 and r.header("X-Mai-Model") == "b"
-        n = busy.done
-        wait(lambda: busy.done >= n + 8, 20, "a again")
-    busy.end()
-    assert busy.bad == []
+        # Once its patience ends nobody else goes before it.
+        served = mai.records["b"].events("request")[-1]["ms"]
+        others = [e["ms"] / 1000 - before for e in mai.records["a"].events("request") if before < e["ms"] / 1000 and e["ms"] < served]
+        assert all(o < patience + 0.3 * SLOW for o in others), (others, waited)
+        n = done()
+        wait(lambda: done() >= n + 12, 20, "a again")
+    assert [b.end().bad for b in busy] == [[]] * 4
     # The next change may have to wait for the one before: b came while a was on its way back.
     assert all(0.3 < w <= (patience + flight + load + 1.0) * SLOW for w in waited), waited
+    assert max(waited) > patience, "it was kept busy"
+
+
+def test_minResident_is_how_long_a_loaded_one_stays(mai):
+    serve(mai, models(mai, "ab"), minResident=1, maxSwapWait=0)
+    assert mai.chat("a").status == 200
+    assert mai.chat("b").status == 200
+    assert mai.chat("a", fake="sse=10, gap=20", stream=True).status == 200
+
+    def at(i, event):
+        return mai.records[i].events(event)[-1]["ms"]
+
+    assert 990 < at("b", "term") - at("b", "listen") < 1000 + 1000 * SLOW
+    first = mai.records["a"].all()
+    assert 990 < next(e["ms"] for e in first if e["event"] == "term") - next(e["ms"] for e in first if e["event"] == "listen")
 
 
 def test_who_leaves_is_forgotten_and_the_drain_ends(mai):
@@ -415,6 +439,83 @@ def test_a_start_for_which_memory_does_not_suffice_gets_room_and_one_more_try(ma
     assert mai.records["c"].count("start") == 2
     assert {r["model"]: (r["last_exit"] or {}).get("reason") for r in mai.get("/running").json["running"]}["c"] == "oom"
     assert "memory ran out: b makes room" in mai.log()
+
+
+def test_ttl_of_one_that_was_pinned_meanwhile(mai):
+    serve(mai, {"a": mai.engine("a", ttl=0.3)})
+    assert mai.chat("a").status == 200
+    assert mai.post("/api/pin", {"model": "a"}).status == 200
+    never(lambda: not loaded(mai), 0.7, "unloaded though it is pinned")
+    assert mai.post("/api/pin", {"model": "a", "pin": False}).status == 200
+    wait(lambda: not loaded(mai), 3, "unloaded")
+
+
+def test_preload_takes_no_more_than_the_budget(mai):
+    defs = {i: mai.engine(i, memory=size) for i, size in (("a", "6GiB"), ("b", "6GiB"), ("c", "20GiB"), ("d", "4GiB"))}
+    serve(mai, defs, maxLoaded=8, memoryBudget="10GiB", hooks={"on_startup": {"preload": ["c", "a", "b", "d"]}})
+    wait(lambda: loaded(mai) == ["a", "d"], 5, lambda: f"what fits: {states(mai)}")
+    for i in "bc":
+        assert f"{i}: not loaded: there is no room" in mai.log()
+        assert mai.records[i].count("start") == 0
+
+
+def test_an_unload_during_the_load(mai):
+    """Who waited for it is told; what gave way for it does not come back, as nobody asked for that."""
+    serve(mai, {"a": mai.engine("a"), "b": mai.engine("b", ["--ready-after", "3000"])}, minResident=0)
+    assert mai.chat("a").status == 200
+    waiter = world.Later(mai.chat, "b")
+    wait(lambda: states(mai).get("b") == "starting", 5, "b starts")
+    assert mai.post("/api/models/unload/b").body == b"OK"
+    r = waiter.result()
+    assert r.status == 503 and r.json["error"]["message"] == "the model was stopped" and r.header("Retry-After")
+    wait(lambda: states(mai) == {}, 5, "nothing is loaded")
+    never(lambda: mai.engines(), 0.3, "an engine")
+    assert mai.chat("b", timeout=20).status == 200
+
+
+def test_a_reload_without_the_model_that_some_wait_for(mai):
+    serve(mai, {"a": mai.engine("a"), "b": mai.engine("b", ["--ready-after", "5000"]), "c": mai.engine("c")}, minResident=0,
+          heartbeatAfter=0.1, heartbeatEvery=0.1)
+    assert mai.chat("a").status == 200
+    plain = world.Later(mai.chat, "b")
+    with Stream(mai, CHAT, model="b") as held:
+        held.until(b": mai: loading b")
+        other = world.Later(mai.chat, "c")
+        wait(lambda: mai.snapshot()["queued"] == 3, 5, "three wait")
+        mai.config({"a": mai.engine("a"), "c": mai.engine("c")}, minResident=0)
+        assert mai.post("/api/reload").status == 200
+        r = plain.result()
+        assert r.status == 404 and r.json["error"]["code"] == "model_not_found"
+        assert r.json["mai"]["cause"] == "the model is no longer configured"
+        held.all().assert_broken("model_not_found")
+    assert other.result().status == 200
+    wait(lambda: states(mai) == {"c": "ready"}, 5, lambda: f"b is gone: {states(mai)}")
+
+
+def test_loads_of_the_same_at_once(mai):
+    serve(mai, models(mai, "ab", ["--ready-after", "300"]))
+    loads = [world.Later(mai.post, "/load", {"model": "a"}) for _ in range(5)]
+    assert [x.result().status for x in loads] == [200] * 5 and mai.records["a"].count("start") == 1
+    # The last word holds; those it overtook are told.
+    loads = []
+    for n, i in enumerate("bab"):
+        loads.append(world.Later(mai.post, "/load", {"model": i}))
+        wait(lambda: mai.log().count(f"load {i}, asked for by") == (6 if i == "a" else 1 + n // 2), 5, "it is heard")
+    replies = [x.result() for x in loads]
+    assert replies[1].status in (409, 500) and b"took its place" in replies[1].body
+    assert replies[2].status == 200 and loaded(mai) == ["b"]
+
+
+def test_a_model_that_fails_costs_the_others_nothing(mai):
+    bad = mai.engine("f", ["--never-ready", "--exit-after", "50", "--exit-code", "3"], maxAttempts=1, backoff=0.1)
+    serve(mai, {**models(mai, "ab", ["--ready-after", "30"]), "f": bad}, minResident=0.1, maxSwapWait=0.2)
+    calls = [world.Later(mai.chat, "abf"[i % 3], fake="sse=5, gap=10", stream=True, timeout=60) for i in range(45)]
+    for i, c in enumerate(calls):
+        r = c.result(60)
+        if i % 3 == 2:
+            assert r.status == 503 and r.json["error"]["code"] == "engine_failed", r
+        else:
+            assert r.status == 200 and http.events(r.body)[-1] == "[DONE]", r
 
 
 def test_stop_of_one_and_of_all(mai):

@@ -1,11 +1,15 @@
 # SPDX-License-Identifier: ISC
 """Another model becomes the served one: drain, stop, settle, start, ready."""
 import json
+import signal
 import time
+
+import pytest
 
 from lib import http, proc, world
 from lib.mai import SLOW
 from lib.proc import never, wait
+from lib.stream import CHAT, Stream
 
 
 def start_two(m, a=(), b=(), **top):
@@ -129,6 +133,42 @@ def test_the_end_of_mai_lets_a_stop_go_on(mai):
     assert mai.term() == 0
     assert whole(stream)
     assert stop.result().status == 200
+
+
+@pytest.mark.parametrize("why", ["request", "load", "restart"])
+def test_a_crash_while_it_drains_is_as_invisible_as_any(mai, why):
+    """Who has no byte yet is asked once more when the model has its next turn; who has some is told the truth."""
+    start_two(mai, minResident=0, maxSwapWait=0)
+    silent = world.Later(mai.chat, "a", fake="delay=700")
+    stream = Stream(mai, CHAT, "sse=500, gap=50", model="a")
+    stream.until(b"word0")
+    wait(lambda: mai.stats("a")["in_progress"] == 2, 5, "both are with the engine")
+    what = {"request": lambda: mai.chat("b"), "load": lambda: mai.post("/load", {"model": "b"}),
+            "restart": lambda: mai.post("/api/restart", {"model": "a"})}[why]
+    other = world.Later(what)
+    wait(lambda: mai.engine_state("a") == "draining", 5, "a drains")
+    proc.kill(mai.records["a"].pid(), signal.SIGKILL)
+    with stream as s:
+        s.all().assert_broken("engine_crashed")
+    r = silent.result()
+    assert r.status == 200 and r.header("X-Mai-Model") == "a", r
+    assert other.result().status == 200
+    assert mai.records["a"].count("start") == 2
+    assert mai.records["b"].count("start") == (0 if why == "restart" else 1)
+
+
+def test_a_crash_while_it_drains_to_be_stopped_starts_nothing(mai):
+    start_two(mai)
+    calls = [world.Later(mai.chat, "a", fake="hang") for _ in range(3)]
+    wait(lambda: mai.stats("a")["in_progress"] == 3, 5, "all are with the engine")
+    stop = world.Later(mai.post, "/stop")
+    wait(lambda: mai.engine_state("a") == "draining", 5, "a drains")
+    proc.kill(mai.records["a"].pid(), signal.SIGKILL)
+    for c in calls:
+        r = c.result()
+        assert r.status == 502 and r.json["error"]["code"] == "engine_crashed", r
+    assert stop.result().status == 200
+    never(lambda: mai.engines(), 0.3, "an engine after stop")
 
 
 def test_short_streams_complete_during_a_load(mai):

@@ -457,6 +457,24 @@ test_drain(void **state)
 	UNTIL_STATE(ENGINE_STOPPED);
 }
 
+/* It dies while it drains: that is a crash to whom it was answering, whatever it drained for. */
+static void
+test_died_while_draining(void **state)
+{
+	(void)state;
+	engine_with("");
+	engine_start(t.e, REASON_USER, true);
+	UNTIL_STATE(ENGINE_READY);
+	engine_set_inflight(t.e, 1);
+	engine_stop(t.e, REASON_SWAP, false, true);
+	assert_int_equal(STATE(), ENGINE_DRAINING);
+	kill(engine_info(t.e)->pid, SIGKILL);
+	UNTIL_STATE(ENGINE_STOPPED);
+	assert_int_equal(engine_info(t.e)->reason, REASON_CRASH);
+	assert_false(engine_info(t.e)->last_exit->expected);
+	engine_set_inflight(t.e, 0);
+}
+
 /* Only a person who says stop twice means that: a reload, a swap or the end of mai let a drain go on as it was. */
 static void
 test_drain_goes_on(void **state)
@@ -828,7 +846,8 @@ main(int argc, char **argv)
 		T(test_ready_and_stop), T(test_clean_child), T(test_crash_loop), T(test_backoff_delays),
 		T(test_kill_recovers), T(test_stable_resets), T(test_exec_errors), T(test_spawn_refused), T(test_exit_2), T(test_missing_model),
 		T(test_fixed_port_busy), T(test_stranger), T(test_lost_race), T(test_ignores_term), T(test_group_stop),
-		T(test_setsid_stop), T(test_pipe_held), T(test_drain), T(test_drain_goes_on), T(test_restart), T(test_never_ready),
+		T(test_setsid_stop), T(test_pipe_held), T(test_drain), T(test_died_while_draining), T(test_drain_goes_on),
+		T(test_restart), T(test_never_ready),
 		T(test_start_timeout), T(test_failed_is_not_gone), T(test_canary), T(test_zombie), T(test_turned_zombie), T(test_zombie_missing_model), T(test_output),
 		T(test_flood_and_long_line), T(test_closed_output), T(test_strangers_reaped), T(test_sweep),
 		T(test_kill_all), T(test_storm),

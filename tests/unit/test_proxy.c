@@ -397,6 +397,31 @@ test_stopped_meanwhile(void **state)
 	assert_int_equal(nrequeues, 0);
 }
 
+/* It dies while it drains: what it had sent is read to its end, and who got nothing waits again. */
+static void
+test_died_while_it_was_to_stop(void **state)
+{
+	(void)state;
+	post("{\"model\":\"qwen\"}");
+	at_engine("{\"model\":\"qwen\"}");
+	net_send(&up, "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello");
+	UNTIL(net_has(&cl, "hello"));
+	engine_event(ENGINE_STOPPING, REASON_CRASH);
+	for (int i = 0; i < 3; i++)
+		loop_once(loop, 2);
+	net_send(&up, "world");
+	net_close(&up);
+	UNTIL(net_has(&cl, "helloworld"));
+	strbuf_clear(&cl.in);
+	post("{\"model\":\"qwen\"}");
+	at_engine("{\"model\":\"qwen\"}");
+	engine_event(ENGINE_STOPPING, REASON_CRASH);
+	net_close(&up);
+	UNTIL(nrequeues == 1);
+	net_read(&cl);
+	assert_int_equal(cl.in.len, 0);
+}
+
 static void
 test_malformed(void **state)
 {
@@ -686,7 +711,8 @@ main(void)
 		T(test_leaves_while_waiting), T(test_leaves_mid_stream), T(test_abort_drain),
 		T(test_abort_drain_takes_its_time), T(test_abort_drain_takes_so_much), T(test_refusals),
 		T(test_bad_requests), T(test_other_ways_to_name), T(test_too_large), T(test_body_memory),
-		T(test_no_answer), T(test_crash_is_invisible_once), T(test_stopped_meanwhile), T(test_malformed),
+		T(test_no_answer), T(test_crash_is_invisible_once), T(test_stopped_meanwhile), T(test_died_while_it_was_to_stop),
+		T(test_malformed),
 		T(test_death_mid_stream), T(test_json_cut), T(test_close_delimited), T(test_ends),
 		T(test_what_is_work), T(test_who_it_waits_for), T(test_slow_reader),
 		T(test_rows_and_cancel), T(test_ends_with_work),

@@ -89,6 +89,34 @@ test_refused(void **state)
 	assert_int_equal(model_of(deep, out), -1);
 }
 
+/* Each byte is looked at once, however many pieces a body comes in: what was seen may be anything afterwards. */
+static void
+test_one_scan(void **state)
+{
+	static const size_t steps[] = {1, 7, 4096};
+	const size_t size = 1 << 20;
+	char *body = malloc(size), name[PROXY_MODEL_MAX];
+
+	(void)state;
+	for (size_t k = 0; k < ARRAY_LEN(steps); k++) {
+		struct proxy_scan s = {0};
+		size_t head = (size_t)snprintf(body, size, "{\"model\":\"a/b\",\"pad\":\"");
+
+		memset(body + head, 'y', size - head - 2);
+		memcpy(body + size - 2, "\"}", 2);
+		for (size_t n = steps[k]; n < size; n += steps[k]) {
+			proxy_scan(&s, body, n);
+			if (n > head)
+				memset(body + head, '"', n - head);
+		}
+		proxy_scan(&s, body, size);
+		assert_true(proxy_scan_end(&s));
+		assert_int_equal(proxy_scan_model(&s, body, name, sizeof(name)), 1);
+		assert_streq(name, "a/b");
+	}
+	free(body);
+}
+
 static void
 edits(const char *json, const char *model, bool drop, bool defaults, const char *want)
 {
@@ -194,7 +222,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_found), cmocka_unit_test(test_refused), cmocka_unit_test(test_edit),
+		cmocka_unit_test(test_found), cmocka_unit_test(test_refused), cmocka_unit_test(test_one_scan), cmocka_unit_test(test_edit),
 		cmocka_unit_test(test_multipart), cmocka_unit_test(test_rewrite),
 	};
 

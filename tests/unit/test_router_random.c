@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC
  * A hundred thousand random steps for each of several worlds: whatever is asked for and whatever engines do, every request
- * is answered once, every verb comes out, no more engines hold the machine than may, their memory stays within the budget,
- * and none gives way for a request while it loads for somebody or before its older waiters were served. The engines live by
- * the true table, without processes; time is the test's. A second test measures how long requests wait when all goes well. */
+ * is answered once, every verb comes out, no more engines hold the machine than may and never two of one model, their memory
+ * stays within the budget, and none gives way for a request while it loads for somebody or before its older waiters were
+ * served. The engines live by the true table, without processes; time is the test's. A second test measures how long requests
+ * wait when all goes well. */
 #include "unit.h"
 
 #include <stdio.h>
@@ -403,6 +404,12 @@ touch(void)
 	}
 }
 
+static bool
+holds(const struct engine *e)
+{
+	return e != NULL && (e->child || policy_occupies(e->info.state));
+}
+
 static void
 check(void)
 {
@@ -415,11 +422,14 @@ check(void)
 	}
 	assert_int_equal(router_queued(router), waiting);
 	assert_int_equal(router_in_flight(router), flying);
-	for (size_t i = 0; i < ARRAY_LEN(engines); i++)
-		if (engines[i] != NULL && (engines[i]->child || policy_occupies(engines[i]->info.state))) {
-			holders++;
-			bytes += engines[i]->model->memory;
-		}
+	for (size_t i = 0; i < ARRAY_LEN(engines); i++) {
+		if (!holds(engines[i]))
+			continue;
+		holders++;
+		bytes += engines[i]->model->memory;
+		for (size_t k = 0; k < i; k++)
+			assert_false(holds(engines[k]) && strcmp(engines[k]->model->id, engines[i]->model->id) == 0);
+	}
 	assert_true(holders <= confs[0].max_loaded);
 	assert_true(confs[0].memory_budget == 0 || bytes <= confs[0].memory_budget);
 }
