@@ -97,8 +97,16 @@ class Killer(Actor):
             return
         pid = r.choice(found)[0]
         how = r.choice([signal.SIGKILL, signal.SIGKILL, signal.SIGSEGV, signal.SIGTERM, signal.SIGSTOP])
-        self.soak.say(f"{signal.Signals(how).name} to {pid}")
+        # Asleep meanwhile, the core finds all that happened at once.
+        asleep = r.random() < 0.3
+        self.soak.say(f"{signal.Signals(how).name} to {pid}{', core asleep' if asleep else ''}")
+        if asleep:
+            proc.kill(self.m.core, signal.SIGSTOP)
+            time.sleep(r.random() * 0.2)
         proc.kill(pid, how)
+        if asleep:
+            time.sleep(r.random() * 0.2)
+            proc.kill(self.m.core, signal.SIGCONT)
         self.soak.count("hurt", signal.Signals(how).name)
         if how == signal.SIGSTOP:
             self.over.wait(r.random() * 3)

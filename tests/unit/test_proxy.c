@@ -516,6 +516,22 @@ see_model(void *arg, const struct proxy_row *row)
 	assert_streq(row->model, (const char *)arg);
 }
 
+static uint64_t row_id;
+static enum req_phase row_phase;
+static int row_position;
+
+static void
+see(void *arg, const struct proxy_row *row)
+{
+	(void)arg;
+	row_id = row->id;
+	row_phase = row->phase;
+	row_position = row->position;
+	assert_streq(row->model, "qwen");
+	assert_streq(row->path, "/v1/chat/completions");
+	assert_streq(row->api, "chat");
+}
+
 /* Whether its end is honest: proxy_usage knows, here it is what the client gets. */
 static void
 test_ends(void **state)
@@ -544,6 +560,23 @@ test_ends(void **state)
 	UNTIL(net_has(&cl, "\r\n0\r\n\r\n"));
 	assert_null(strstr(cl.in.p, "error"));
 	assert_null(strstr(access_line(), " cut short"));
+	/* Nor is anything cut where it is stopped, or its request cancelled, before it comes to it. */
+	for (int i = 0; i < 2; i++) {
+		strbuf_clear(&cl.in);
+		post("{\"model\":\"qwen\"}");
+		at_engine("{\"model\":\"qwen\"}");
+		net_send(&up, SSE_HEAD);
+		up_chunk("data: {\"content\":\"a\"}\n\ndata: [DONE]\n\n");
+		UNTIL(net_has(&cl, "[DONE]"));
+		proxy_each(proxy, see, NULL);
+		if (i == 0)
+			engine_event(ENGINE_STOPPING, REASON_USER);
+		else
+			assert_true(proxy_cancel(proxy, row_id));
+		UNTIL(net_has(&cl, "\r\n0\r\n\r\n") && net_ended(&up));
+		assert_null(strstr(cl.in.p, "error"));
+		assert_null(strstr(access_line(), " cut short"));
+	}
 	/* The engine told of an error and broke off: nothing is added. */
 	strbuf_clear(&cl.in);
 	post("{\"model\":\"qwen\"}");
@@ -643,22 +676,6 @@ test_slow_reader(void **state)
 	}
 	UNTIL((net_read(&cl), cl.in.len > 67108864 && http_pool_idle(pool) == 1));
 	UNTIL((net_read(&cl), body = cl.in.len - (size_t)(strstr(cl.in.p, "\r\n\r\n") + 4 - cl.in.p), body == 67108864));
-}
-
-static uint64_t row_id;
-static enum req_phase row_phase;
-static int row_position;
-
-static void
-see(void *arg, const struct proxy_row *row)
-{
-	(void)arg;
-	row_id = row->id;
-	row_phase = row->phase;
-	row_position = row->position;
-	assert_streq(row->model, "qwen");
-	assert_streq(row->path, "/v1/chat/completions");
-	assert_streq(row->api, "chat");
 }
 
 static void
