@@ -357,6 +357,48 @@ test_no_answer(void **state)
 	assert_int_equal(last_level, 'E');
 }
 
+static uint64_t row_id;
+static enum req_phase row_phase;
+static int row_position;
+
+static void
+see(void *arg, const struct proxy_row *row)
+{
+	(void)arg;
+	row_id = row->id;
+	row_phase = row->phase;
+	row_position = row->position;
+	assert_streq(row->model, "qwen");
+	assert_streq(row->path, "/v1/chat/completions");
+	assert_streq(row->api, "chat");
+}
+
+/* It goes while it is not yet known what became of its engine, and was the last that this one waited for. */
+static void
+test_goes_while_deciding(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		net_close(&cl);
+		cl = net_connect(front);
+		post("{\"model\":\"qwen\"}");
+		at_engine("{\"model\":\"qwen\"}");
+		nsuspects = 0;
+		net_close(&up);
+		UNTIL(nsuspects == 1);
+		stops_when_done = true;
+		proxy_each(proxy, see, NULL);
+		if (i == 0)
+			assert_true(proxy_cancel(proxy, row_id));
+		else
+			net_close(&cl);
+		UNTIL(ntickets == 0);
+		for (int k = 0; k < 5; k++)
+			loop_once(loop, 2);
+		stops_when_done = false;
+	}
+}
+
 static void
 test_crash_is_invisible_once(void **state)
 {
@@ -514,22 +556,6 @@ static void
 see_model(void *arg, const struct proxy_row *row)
 {
 	assert_streq(row->model, (const char *)arg);
-}
-
-static uint64_t row_id;
-static enum req_phase row_phase;
-static int row_position;
-
-static void
-see(void *arg, const struct proxy_row *row)
-{
-	(void)arg;
-	row_id = row->id;
-	row_phase = row->phase;
-	row_position = row->position;
-	assert_streq(row->model, "qwen");
-	assert_streq(row->path, "/v1/chat/completions");
-	assert_streq(row->api, "chat");
 }
 
 /* Whether its end is honest: proxy_usage knows, here it is what the client gets. */
@@ -728,8 +754,8 @@ main(void)
 		T(test_leaves_while_waiting), T(test_leaves_mid_stream), T(test_abort_drain),
 		T(test_abort_drain_takes_its_time), T(test_abort_drain_takes_so_much), T(test_refusals),
 		T(test_bad_requests), T(test_other_ways_to_name), T(test_too_large), T(test_body_memory),
-		T(test_no_answer), T(test_crash_is_invisible_once), T(test_stopped_meanwhile), T(test_died_while_it_was_to_stop),
-		T(test_malformed),
+		T(test_no_answer), T(test_goes_while_deciding), T(test_crash_is_invisible_once), T(test_stopped_meanwhile),
+		T(test_died_while_it_was_to_stop), T(test_malformed),
 		T(test_death_mid_stream), T(test_json_cut), T(test_close_delimited), T(test_ends),
 		T(test_what_is_work), T(test_who_it_waits_for), T(test_slow_reader),
 		T(test_rows_and_cancel), T(test_ends_with_work),
