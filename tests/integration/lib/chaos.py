@@ -17,7 +17,7 @@ from .ws import WebSocket
 BOUND = 40 * SLOW            # no request takes longer, and no call of an operator
 FRAMINGS = ["chunked", "http10", "until-close", "length"]
 REFUSALS = {404: {"model_not_found"}, 409: {"model_conflict"}, 502: {"engine_crashed", "engine_wedged", "bad_gateway"},
-            503: {"queue_full", "queue_timeout", "engine_failed", "cancelled"}}
+            503: {"queue_full", "queue_timeout", "engine_failed", "cancelled"}, 504: {"engine_timeout"}}
 BOUNDARY = "soak"
 
 
@@ -73,6 +73,7 @@ class Setting:
         maybe(0.2, ttl=r.choice([0.2, 1]))
         maybe(0.15, pin=True)
         maybe(0.2, cmdStop=r.choice(["kill -TERM ${PID}", "sleep 0.1", "false", "kill -KILL ${PID}"]))
+        maybe(0.1, timeouts={"responseHeader": 0.2})
         maybe(0.2, concurrencyLimit=r.randint(1, 4))
         maybe(0.2, onAbort="drain")
         maybe(0.3, sendLoadingState=True)
