@@ -80,7 +80,7 @@ xfer_close_of_errno(int err)
 void
 xfer_broke(struct http_xfer *x, enum http_close why)
 {
-	if (x->reused && !x->retried && x->received == 0 && why != HTTP_CLOSE_TIMEOUT) {
+	if (x->reused && !x->retried && !x->c->dropped && x->received == 0 && why != HTTP_CLOSE_TIMEOUT) {
 		struct upconn *c = x->c;
 
 		x->retried = true;
@@ -95,6 +95,13 @@ xfer_broke(struct http_xfer *x, enum http_close why)
 	}
 	x->failing = why;
 	do_fail(x);
+}
+
+void
+xfer_dropped(struct http_xfer *x)
+{
+	if (!x->connected && x->failing == HTTP_CLOSE_NONE)
+		fail_later(x, HTTP_CLOSE_REFUSED);
 }
 
 static void

@@ -46,7 +46,8 @@ struct http_xfer_ops {
 struct http_pool *http_pool_new(struct loop *l);
 /* Every exchange must have ended. Nulls. */
 void http_pool_free(struct http_pool **pp);
-/* Closes idle connections of a generation now; active ones are not kept afterwards. */
+/* Closes idle connections of a generation now; active ones are not kept afterwards, and nothing connects to it any more: what
+ * has no connection yet fails, and nothing is sent again. Another engine may get its port. */
 void http_pool_drop(struct http_pool *p, uint64_t generation);
 size_t http_pool_idle(const struct http_pool *p);
 

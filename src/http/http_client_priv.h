@@ -38,6 +38,8 @@ void xfer_retire(struct http_xfer *x, bool keep);
 /* The connection broke. A kept one that ended before a byte came back may just have been closed by the engine as idle:
  * the request goes out once more, on a new one. Else fail is called, and x is gone. */
 void xfer_broke(struct http_xfer *x, enum http_close why);
+/* The generation that it was for is no more: it is connected to no other one. */
+void xfer_dropped(struct http_xfer *x);
 /* Sets what is waited for. */
 void xfer_arm(struct http_xfer *x);
 enum http_close xfer_close_of_errno(int err);

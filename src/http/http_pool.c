@@ -12,7 +12,7 @@
 
 #include "base/clock.h"
 #include "base/xmalloc.h"
-#include "http/http_pool.h"
+#include "http/http_client_priv.h"
 #include "http/http_priv.h"
 
 #define IDLE_TIME 4000			/* ms; engines close after 5 s */
@@ -132,7 +132,7 @@ pool_release(struct upconn *c, bool keep)
 	struct http_pool *p = c->pool;
 
 	c->x = NULL;
-	if (!keep || c->no_keep || c->generation == 0) {
+	if (!keep || c->no_keep) {
 		pool_close(c);
 		return;
 	}
@@ -197,7 +197,8 @@ pool_open(struct http_pool *p, const struct http_target *t, void (*cb)(void *, i
 	c = xcalloc(1, sizeof(*c));
 	c->pool = p;
 	c->fd = fd;
-	c->generation = t->keep_alive ? t->generation : 0;
+	c->generation = t->generation;
+	c->no_keep = !t->keep_alive || t->generation == 0;
 	c->addr = t->addr;
 	c->addr_len = t->addr_len;
 	watch_init(&c->w, p->loop, fd, cb, c);
@@ -254,9 +255,13 @@ http_pool_drop(struct http_pool *p, uint64_t generation)
 		if (c->generation == generation)
 			pool_close(c);
 	}
-	for (struct upconn *c = p->active; c != NULL; c = c->next)
-		if (c->generation == generation)
-			c->no_keep = true;
+	for (struct upconn *c = p->active; c != NULL; c = c->next) {
+		if (c->generation != generation)
+			continue;
+		c->no_keep = c->dropped = true;
+		if (c->x != NULL)
+			xfer_dropped(c->x);
+	}
 }
 
 size_t

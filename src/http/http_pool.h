@@ -13,7 +13,8 @@ struct upconn {
 	struct http_xfer *x;		/* NULL: idle */
 	int fd;
 	bool idle, dead;
-	bool no_keep;			/* its generation was dropped */
+	bool no_keep;
+	bool dropped;			/* its generation was: somebody else may listen at its address */
 	uint64_t generation, idle_since;
 	struct sockaddr_storage addr;
 	socklen_t addr_len;

@@ -210,6 +210,11 @@ txn_error_event(struct txn *t, int status, const struct proxy_fault *f)
 void
 txn_cut(struct txn *t, const struct proxy_fault *f)
 {
+	/* Only the end of its framing is missing. */
+	if (t->req != NULL && t->sse && t->usage.done) {
+		txn_complete(t);
+		return;
+	}
 	t->cut = !t->tunnel;	/* which has no end mark */
 	/* Where the engine itself told of an error, ours would be a second one. */
 	if (t->req != NULL && (t->sse || t->opened) && !t->usage.error)

@@ -32,16 +32,22 @@ note_declare(struct metrics *m)
 	metrics_declare(m, heartbeats_total, METRIC_COUNTER, "Signs of life sent to streams that waited");
 }
 
-void
-note_phase(struct txn *t, enum req_phase phase)
+static void
+publish(const struct txn *t, enum req_phase phase)
 {
 	struct bus_event e = {
 		.kind = BUS_REQUEST, .id = t->id, .phase = phase, .model = t->pm != NULL ? t->pm->id : NULL,
 	};
 
-	t->phase = phase;
 	if (t->p->o.bus != NULL)
 		bus_publish(t->p->o.bus, &e);
+}
+
+void
+note_phase(struct txn *t, enum req_phase phase)
+{
+	t->phase = phase;
+	publish(t, phase);
 }
 
 /* The label set of one status of one model; made once. */
@@ -205,5 +211,6 @@ note_end(struct txn *t, int status)
 	if (t->req != NULL && t->p->o.ring != NULL)
 		access_line(t, status, now);
 	count(t, status);
-	note_phase(t, REQ_DONE);
+	/* One whose client left while its engine is read to the end stays in the list as what it is. */
+	publish(t, REQ_DONE);
 }

@@ -251,8 +251,8 @@ txn_complete(struct txn *t)
 	if (t->rewriting)
 		proxy_rewrite_end(&t->rewrite);
 	/* Readers of events see none without the blank line behind it. */
-	if (t->sse && t->usage.open && t->usage.keep.len == 0)
-		txn_put(t, "\n", 1);
+	if (t->sse && t->usage.open && (t->usage.keep.len == 0 || t->usage.done))
+		txn_put(t, "\n\n", t->usage.keep.len == 0 ? 1 : 2);
 	txn_finish(t, false);
 }
 

@@ -31,9 +31,7 @@ txn_free(struct txn *t)
 {
 	struct proxy *p = t->p;
 
-	timer_stop(&t->timer);
-	http_xfer_cancel(&t->xfer);
-	router_done(&t->ticket);
+	/* Off the list first: the last request of a draining engine lets it stop, and that is told to all that are listed. */
 	if (t->prev != NULL)
 		t->prev->next = t->next;
 	else
@@ -42,6 +40,9 @@ txn_free(struct txn *t)
 		t->next->prev = t->prev;
 	else
 		p->last = t->prev;
+	timer_stop(&t->timer);
+	http_xfer_cancel(&t->xfer);
+	router_done(&t->ticket);
 	txn_drop_body(t);
 	strbuf_fini(&t->fields);
 	proxy_usage_fini(&t->usage);

@@ -287,6 +287,24 @@ proxy_usage_feed(struct proxy_usage *u, const char *p, size_t n)
 		feed_json(u, p, n);
 }
 
+bool
+proxy_usage_whole(const struct proxy_usage *u)
+{
+	return u->value && u->depth == 0 && !u->in_string;
+}
+
+/* Whether nothing can be missing to the data of an event. */
+static bool
+is_whole(const char *p, size_t n)
+{
+	struct proxy_usage json = {0};
+
+	if (n == 6 && memcmp(p, "[DONE]", 6) == 0)
+		return true;
+	follow(&json, p, n);
+	return n != 0 && *p == '{' && proxy_usage_whole(&json);
+}
+
 void
 proxy_usage_end(struct proxy_usage *u)
 {
@@ -296,17 +314,11 @@ proxy_usage_end(struct proxy_usage *u)
 	if (!u->sse) {
 		proxy_usage_keys(u, p, 0, n, true);
 	} else if (!u->within && STARTS(p, n, "data:")) {
-		/* A line that is cut tells nothing, but for this one, to which nothing can be missing. */
+		/* A line that is cut tells nothing. */
 		skip(&p, &n, 5);
-		if (n == 6 && memcmp(p, "[DONE]", 6) == 0)
+		if (is_whole(p, n))
 			line(u, u->keep.p, u->keep.len);
 	}
-}
-
-bool
-proxy_usage_whole(const struct proxy_usage *u)
-{
-	return u->value && u->depth == 0 && !u->in_string;
 }
 
 bool

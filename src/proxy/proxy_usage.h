@@ -63,7 +63,7 @@ struct proxy_usage {
 void proxy_usage_init(struct proxy_usage *u, bool sse, enum proxy_ends ends);
 void proxy_usage_fini(struct proxy_usage *u);
 void proxy_usage_feed(struct proxy_usage *u, const char *p, size_t n);
-/* After the last byte: reads the counts of a JSON answer, and an end mark without its newline. */
+/* After the last byte: reads the counts of a JSON answer, and a last line of a stream to which only its newline is missing. */
 void proxy_usage_end(struct proxy_usage *u);
 /* Whether a followed JSON answer has come to its end. */
 bool proxy_usage_whole(const struct proxy_usage *u);

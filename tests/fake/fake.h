@@ -48,7 +48,7 @@ struct fake_answer {
 struct fake_opts {
 	struct fake_answer answer;
 	long port, listen_after, ready_after, exit_after, exit_code, crash_on_request, flood, longline, slow_health;
-	long keepalive_close_after, good_after, write_buffer;
+	long keepalive_close_after, good_after, write_buffer, backlog;
 	long health_before_ready, zombie, ignore_term, term_default, fork, fork_setsid, close_stdout, cr_progress;
 	long never_ready, mute, print_fds, print_signals, print_env, print_tty, port_in_use_hang, stdin_check;
 	long wait_clients_on_term, end_streams_on_term, drop_reused, check_model, own_name, health_fail_after;

@@ -81,7 +81,7 @@ listen_now(void)
 	fcntl(listener, F_SETFD, FD_CLOEXEC);
 	fcntl(listener, F_SETFL, O_NONBLOCK);
 	setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-	if (bind(listener, (struct sockaddr *)&sin, sizeof(sin)) != 0 || listen(listener, 512) != 0)
+	if (bind(listener, (struct sockaddr *)&sin, sizeof(sin)) != 0 || listen(listener, (int)fake.backlog) != 0)
 		cannot_bind();
 	if (getsockname(listener, (struct sockaddr *)&sin, &len) == 0)
 		fake.port = ntohs(sin.sin_port);

@@ -44,6 +44,7 @@ static const struct opt process_opts[] = {
 	O("crash-on-request", NUM, crash_on_request), O("flood", NUM, flood), O("longline", NUM, longline),
 	O("slow-health", NUM, slow_health), O("keepalive-close-after", NUM, keepalive_close_after),
 	O("slow-death", NUM, slow_death), O("good-after", NUM, good_after), O("write-buffer", NUM, write_buffer),
+	O("backlog", NUM, backlog),
 	O("health-before-ready", FLAG, health_before_ready), O("zombie", FLAG, zombie),
 	O("ignore-term", FLAG, ignore_term), O("term-default", FLAG, term_default), O("fork", FLAG, fork),
 	O("fork-setsid", FLAG, fork_setsid), O("close-stdout", FLAG, close_stdout),
@@ -139,6 +140,7 @@ fake_defaults(void)
 	fake.answer.status = 200;
 	fake.exit_after = fake.good_after = fake.health_fail_after = fake.wedge_after = -1;
 	fake.port = 8080;
+	fake.backlog = 512;
 	fake.host = "127.0.0.1";
 }
 

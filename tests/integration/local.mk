@@ -4,6 +4,7 @@ INTEGRATION = \
 	tests/integration/conftest_base.py \
 	tests/integration/lib/__init__.py \
 	tests/integration/lib/capture.py \
+	tests/integration/lib/chaos.py \
 	tests/integration/lib/docker.py \
 	tests/integration/lib/http.py \
 	tests/integration/lib/mai.py \
@@ -39,6 +40,7 @@ INTEGRATION = \
 	tests/integration/test_security.py \
 	tests/integration/test_seed_api.py \
 	tests/integration/test_several.py \
+	tests/integration/test_soak.py \
 	tests/integration/test_swap.py \
 	tests/integration/test_tokens.py \
 	tests/integration/test_transducer.py \

@@ -9,6 +9,7 @@ from lib import http
 from lib.http import request
 from lib.mai import SLOW
 from lib.proc import never, wait
+from test_events import Watch
 
 CHAT = "/v1/chat/completions"
 
@@ -126,6 +127,24 @@ def test_onAbort_drain_lets_the_engine_finish_within_drainTimeout(mai):
         wait(lambda: mai.status()["in_flight"] == 0, 5, "it is over")
         now = mai.stats()
         assert (now["done"] > before["done"], now["aborted"] > before["aborted"]) == (finishes, not finishes), (before, now)
+
+
+def test_onAbort_drain_is_listed_as_what_it_is_and_ends_once(mai):
+    mai.config({"m": mai.engine("m", onAbort="drain")})
+    mai.start_all()
+    with Watch(mai) as w:
+        w.until(lambda n, d, i: n == "snapshot")
+        with mai.raw() as c:
+            c.send(request("POST", CHAT, http.chat("m", True), [("X-Fake", "sse=40, gap=50")]))
+            c.head()
+            c.chunk()
+        rows = wait(lambda: [r for r in mai.get("/api/requests").json["requests"] if r["client"] == "-"], 2, "its client is gone")
+        assert [r["phase"] for r in rows] == ["gen"]
+        w.until(lambda n, d, i: n == "request" and d["phase"] == "done")
+        assert mai.stats()["done"] == 1, "told as over while its engine worked"
+        assert mai.chat("m").status == 200
+        w.until(lambda n, d, i: n == "gauges" and d["done"] == 2)
+    assert [d["id"] for n, d, _ in w.events if n == "request" and d["phase"] == "done"].count(1) == 1
 
 
 @pytest.mark.parametrize("how", ["fin", "rst", "half-close"])

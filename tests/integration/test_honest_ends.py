@@ -78,6 +78,21 @@ def test_an_error_that_the_engine_tells_is_an_end(one, api, n, framing):
 
 
 @pytest.mark.parametrize("framing", ["chunked", "until-close", "length"])
+@pytest.mark.parametrize("api", ALL, ids=repr)
+def test_an_end_mark_to_which_only_line_ends_are_missing_is_one(mai, api, framing):
+    """And the client gets them: a strict reader knows no event without its blank line."""
+    mai.config({"m": mai.engine("m", ["--model-name", "m"])})
+    mai.start_all()
+    whole = len(read(mai, api, "sse=3").body)
+    for missing in (1, 2):
+        s = read(mai, api, f"sse=3, {framing}, cut-after-bytes={whole - missing}")
+        s.assert_whole()
+        assert s.body.endswith(b"\n\n")
+    s = read(mai, api, f"sse=3, {framing}, cut-after-bytes={whole - 3}")
+    assert s.clean is False and s.body.count(api.error) == 1
+
+
+@pytest.mark.parametrize("framing", ["chunked", "until-close", "length"])
 @pytest.mark.parametrize("how", ["die", "cut"])
 def test_json_that_is_cut_ends_broken(mai, framing, how):
     """Behind its first byte; a short answer of known length is not begun before it is whole."""

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from lib import http, proc
+from lib import http, proc, world
 from lib.mai import SLOW
 from lib.proc import wait
 from lib.stream import CHAT, MESSAGES, NATIVE, RESPONSES, TEXT, Stream
@@ -122,3 +122,24 @@ def test_200_kills(mai, models):
     wait(lambda: mai.status()["in_flight"] == 0 and mai.status()["queued"] == 0, 5 * SLOW, lambda: mai.status())
     mai.ready()
     assert all(mai.chat(i).status == 200 for i in models)
+
+
+def test_what_was_still_connecting_reaches_no_other_engine(mai):
+    """A hung engine takes no connections; when it is killed, the next one gets its port, and the system goes on trying."""
+    n = 20
+    mai.config({"m": mai.engine("m", ["--backlog", "2", "--ready-after", "1500"], backoff=0.01)}, stallTimeout=120)
+    mai.start_all(timeout=20)
+    pid, port = mai.status()["pid"], mai.records["m"].port()
+
+    def connecting():
+        with open("/proc/net/tcp") as f:
+            return sum(w[2].endswith(f":{port:04X}") and w[3] == "02" for w in map(str.split, f))
+
+    proc.kill(pid, signal.SIGSTOP)
+    try:
+        asked = [world.Later(mai.chat, "m", timeout=30) for _ in range(n)]
+        wait(lambda: mai.status()["in_flight"] == n and connecting() > n // 2, 5 * SLOW, "nobody gets through")
+    finally:
+        proc.kill(pid, signal.SIGKILL)
+    assert [r.status for r in (a.result(30) for a in asked)] == [200] * n
+    assert mai.records["m"].port() == port

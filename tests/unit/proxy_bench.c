@@ -18,7 +18,7 @@ static struct router router;
 struct http_target target;
 struct ticket *newest;
 struct router_answer verdict;
-bool must_wait, grant_requeue;
+bool must_wait, grant_requeue, stops_when_done;
 int ntickets, nsuspects, nrequeues, nprogress, nheld, nuntimed, waited, place;
 const char *swap_from, *swap_to, *last_model, *leads_to;
 char asked[300];
@@ -112,6 +112,8 @@ router_done(struct ticket **tp)
 	ntickets--;
 	free(*tp);
 	*tp = NULL;
+	if (stops_when_done)
+		engine_event(ENGINE_STOPPING, REASON_SWAP);
 }
 
 bool
@@ -275,7 +277,7 @@ setup(void **state)
 	qwen.upstream_model = NULL;
 	qwen.abort_drain = false;
 	memset(&verdict, 0, sizeof(verdict));
-	must_wait = false;
+	must_wait = stops_when_done = false;
 	grant_requeue = true;
 	ntickets = nsuspects = nrequeues = nprogress = nheld = nuntimed = waited = nrequests_seen = 0;
 	place = 1;

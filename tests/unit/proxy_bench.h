@@ -24,7 +24,7 @@ extern struct conf_model zwei;		/* org/zwei, alias z: the second, where conf.nmo
 extern char *extra[];			/* qwen's extraPaths: /extra and /both; zwei's: /zwei and /both */
 extern struct http_target target;
 extern struct router_answer verdict;	/* of router_submit, where it is a refusal */
-extern bool must_wait, grant_requeue;
+extern bool must_wait, grant_requeue, stops_when_done;	/* the last: router_done lets the engine stop */
 extern int waited;			/* ms, of a grant */
 extern struct engine_info info;
 extern struct engine_exit last_exit;

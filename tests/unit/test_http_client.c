@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 #include "unit.h"
 
+#include <poll.h>
+
 #include "http/http_client.h"
 #include "net.h"
 
@@ -206,6 +208,55 @@ test_no_retry_when_fresh(void **state)
 		loop_once(loop, 2);
 	assert_false(accepted());
 	assert_int_equal(r.heads, 0);
+}
+
+/* What listens there by then may be another engine. */
+static void
+test_no_retry_when_dropped(void **state)
+{
+	(void)state;
+	begin();
+	net_send(&up, OK4 "abcd");
+	UNTIL(r.ends == 1);
+	net_close(&up);
+	start(&r2);
+	http_pool_drop(pool, 5);
+	UNTIL(r2.fails == 1);
+	assert_false(r2.received);
+	for (int i = 0; i < 3; i++)
+		loop_once(loop, 2);
+	assert_false(accepted());
+}
+
+static void
+test_no_connection_when_dropped(void **state)
+{
+	struct sockaddr_in *a = (struct sockaddr_in *)&target.addr;
+	int fds[64], n = 0;
+	struct pollfd p = {.events = POLLOUT, .revents = POLLOUT};
+
+	(void)state;
+	assert_int_equal(listen(lfd, 0), 0);
+	/* As many as it takes until nobody comes through any more. */
+	while (n < 64 && p.revents != 0) {
+		p.fd = fds[n++] = socket(AF_INET, SOCK_STREAM, 0);
+		fcntl(p.fd, F_SETFL, O_NONBLOCK);
+		connect(p.fd, (struct sockaddr *)a, sizeof(*a));
+		poll(&p, 1, 50);
+	}
+	if (p.revents == 0) {
+		start(&r);
+		loop_once(loop, 2);
+		assert_int_equal(r.fails, 0);
+		http_pool_drop(pool, 4);
+		loop_once(loop, 2);
+		assert_int_equal(r.fails, 0);
+		http_pool_drop(pool, 5);
+		UNTIL(r.fails == 1);
+		assert_int_equal(r.why, HTTP_CLOSE_REFUSED);
+	}
+	while (n != 0)
+		close(fds[--n]);
 }
 
 static void
@@ -581,7 +632,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_keep), T(test_retry_once), T(test_no_retry_when_fresh), T(test_generation), T(test_extra_bytes),
+		T(test_keep), T(test_retry_once), T(test_no_retry_when_fresh), T(test_no_retry_when_dropped),
+		T(test_no_connection_when_dropped), T(test_generation), T(test_extra_bytes),
 		T(test_until_close), T(test_truncated), T(test_malformed), T(test_head_bomb), T(test_refused),
 		T(test_early_error), T(test_big_body), T(test_pause), T(test_cancel), T(test_no_body_answers),
 		T(test_upgrade), T(test_tunnel_back_pressure), T(test_tunnel_last_words), T(test_tunnel_other_callbacks),

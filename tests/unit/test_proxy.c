@@ -357,6 +357,48 @@ test_no_answer(void **state)
 	assert_int_equal(last_level, 'E');
 }
 
+static uint64_t row_id;
+static enum req_phase row_phase;
+static int row_position;
+
+static void
+see(void *arg, const struct proxy_row *row)
+{
+	(void)arg;
+	row_id = row->id;
+	row_phase = row->phase;
+	row_position = row->position;
+	assert_streq(row->model, "qwen");
+	assert_streq(row->path, "/v1/chat/completions");
+	assert_streq(row->api, "chat");
+}
+
+/* It goes while it is not yet known what became of its engine, and was the last that this one waited for. */
+static void
+test_goes_while_deciding(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		net_close(&cl);
+		cl = net_connect(front);
+		post("{\"model\":\"qwen\"}");
+		at_engine("{\"model\":\"qwen\"}");
+		nsuspects = 0;
+		net_close(&up);
+		UNTIL(nsuspects == 1);
+		stops_when_done = true;
+		proxy_each(proxy, see, NULL);
+		if (i == 0)
+			assert_true(proxy_cancel(proxy, row_id));
+		else
+			net_close(&cl);
+		UNTIL(ntickets == 0);
+		for (int k = 0; k < 5; k++)
+			loop_once(loop, 2);
+		stops_when_done = false;
+	}
+}
+
 static void
 test_crash_is_invisible_once(void **state)
 {
@@ -544,6 +586,23 @@ test_ends(void **state)
 	UNTIL(net_has(&cl, "\r\n0\r\n\r\n"));
 	assert_null(strstr(cl.in.p, "error"));
 	assert_null(strstr(access_line(), " cut short"));
+	/* Nor is anything cut where it is stopped, or its request cancelled, before it comes to it. */
+	for (int i = 0; i < 2; i++) {
+		strbuf_clear(&cl.in);
+		post("{\"model\":\"qwen\"}");
+		at_engine("{\"model\":\"qwen\"}");
+		net_send(&up, SSE_HEAD);
+		up_chunk("data: {\"content\":\"a\"}\n\ndata: [DONE]\n\n");
+		UNTIL(net_has(&cl, "[DONE]"));
+		proxy_each(proxy, see, NULL);
+		if (i == 0)
+			engine_event(ENGINE_STOPPING, REASON_USER);
+		else
+			assert_true(proxy_cancel(proxy, row_id));
+		UNTIL(net_has(&cl, "\r\n0\r\n\r\n") && net_ended(&up));
+		assert_null(strstr(cl.in.p, "error"));
+		assert_null(strstr(access_line(), " cut short"));
+	}
 	/* The engine told of an error and broke off: nothing is added. */
 	strbuf_clear(&cl.in);
 	post("{\"model\":\"qwen\"}");
@@ -645,22 +704,6 @@ test_slow_reader(void **state)
 	UNTIL((net_read(&cl), body = cl.in.len - (size_t)(strstr(cl.in.p, "\r\n\r\n") + 4 - cl.in.p), body == 67108864));
 }
 
-static uint64_t row_id;
-static enum req_phase row_phase;
-static int row_position;
-
-static void
-see(void *arg, const struct proxy_row *row)
-{
-	(void)arg;
-	row_id = row->id;
-	row_phase = row->phase;
-	row_position = row->position;
-	assert_streq(row->model, "qwen");
-	assert_streq(row->path, "/v1/chat/completions");
-	assert_streq(row->api, "chat");
-}
-
 static void
 test_rows_and_cancel(void **state)
 {
@@ -711,8 +754,8 @@ main(void)
 		T(test_leaves_while_waiting), T(test_leaves_mid_stream), T(test_abort_drain),
 		T(test_abort_drain_takes_its_time), T(test_abort_drain_takes_so_much), T(test_refusals),
 		T(test_bad_requests), T(test_other_ways_to_name), T(test_too_large), T(test_body_memory),
-		T(test_no_answer), T(test_crash_is_invisible_once), T(test_stopped_meanwhile), T(test_died_while_it_was_to_stop),
-		T(test_malformed),
+		T(test_no_answer), T(test_goes_while_deciding), T(test_crash_is_invisible_once), T(test_stopped_meanwhile),
+		T(test_died_while_it_was_to_stop), T(test_malformed),
 		T(test_death_mid_stream), T(test_json_cut), T(test_close_delimited), T(test_ends),
 		T(test_what_is_work), T(test_who_it_waits_for), T(test_slow_reader),
 		T(test_rows_and_cancel), T(test_ends_with_work),
