@@ -148,13 +148,13 @@ ui_act_log(struct ui_state *s, enum ui_action a, const struct view *v, struct vi
 		ui_prompt_jump(s, log, a == ACT_NEXT ? JUMP_NEXT : JUMP_PREVIOUS, now);
 		return true;
 	case ACT_ERROR:
-		if (!s->log.at_error && (s->screen == SCREEN_FAILED || s->screen == SCREEN_BACKOFF)) {
+		if (!s->log.at_error && (s->screen == SCREEN_FAILED || s->screen == SCREEN_BACKOFF))
 			last_error(s, v, log, now);
-			return true;
-		}
-		/* fall through */
+		else
+			ui_prompt_jump(s, log, JUMP_ERROR, now);
+		return true;
 	case ACT_ERROR_BACK:
-		ui_prompt_jump(s, log, a == ACT_ERROR ? JUMP_ERROR : JUMP_ERROR_BACK, now);
+		ui_prompt_jump(s, log, JUMP_ERROR_BACK, now);
 		return true;
 	case ACT_ENTER:
 		mark(s, log, now);

@@ -66,7 +66,8 @@ def test_concurrencyLimit_waits_in_order_and_starves_nobody_else(mai):
     assert time.monotonic() - before >= 0.9, "three rounds of two"
     assert other.result().status == 200 and late.result().status == 200
     order = [e["path"].partition("n=")[2] for e in mai.records["a"].events("request") if "n=" in e["path"]]
-    assert order == [*"012345", "late"]
+    # two go at a time, and which of them the engine reads first is its own affair
+    assert [sorted(order[i:i + 2]) for i in range(0, 7, 2)] == [["0", "1"], ["2", "3"], ["4", "5"], ["late"]], order
     assert mai.records["a"].count("start") == 2 and mai.records["b"].count("start") == 1
 
 
