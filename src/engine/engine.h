@@ -138,7 +138,7 @@ void engine_sample(struct engine *e);
  * 0: unknown. Looks at the file system at most twice a minute for each path. */
 uint64_t engine_memory_need(const struct engine_env *env, const struct conf_model *m);
 /* Whether memory that the last engine held is back, or as much as the next one needs (bytes, 0: not known), so that it may
- * load; sampled by the router's swap. */
+ * load; sampled by the router's swap, and by an engine's own restart. */
 bool engine_memory_settled(struct engine_env *env, uint64_t since, uint64_t need);
 
 #endif

@@ -131,6 +131,7 @@ struct engine {
 	bool ever_ready;		/* with this definition */
 	int repicks;
 	uint64_t kill_since, gone_wait;
+	uint64_t empty_since;		/* nothing of it is left, but for its memory, for which its restart waits */
 	uint64_t sampled_at;
 	struct policy_use use;		/* of then */
 	struct timer timer;		/* the state's */

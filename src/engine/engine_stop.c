@@ -16,6 +16,7 @@
 #define UNKILLABLE_MS 5000
 #define KILL_COMMAND_MS 5000
 #define KILL_HURRY_MS 800
+#define SETTLE_MS 10
 
 /* The leader's zombie keeps its pid ours until it is reaped; afterwards only a group that has members does. The stop command
  * is not what it stops. */
@@ -137,7 +138,7 @@ nothing_left(struct engine *e)
 	timer_stop(&e->gone);
 	engine_env_tell_guard(e->env, '-', e->pgid);
 	e->pgid = 0;
-	e->kill_since = e->gone_wait = 0;
+	e->kill_since = e->gone_wait = e->empty_since = 0;
 	if (e->info.quarantined)
 		log_info("engine", e->id, "what could not be killed is gone");
 	e->info.quarantined = false;
@@ -145,6 +146,17 @@ nothing_left(struct engine *e)
 	engine_store_alive(e->env);
 	engine_feed(e, IN_GONE, e->info.reason);
 	tell_gone(e);
+}
+
+/* Of one that is to start again at once: the memory that it held comes first, as before any other load. */
+static bool
+may_follow(struct engine *e)
+{
+	if (e->info.state != ENGINE_STOPPING || !e->again)
+		return true;
+	if (e->empty_since == 0)
+		e->empty_since = clock_ms();
+	return engine_memory_settled(e->env, e->empty_since, 0);
 }
 
 static void
@@ -167,9 +179,13 @@ engine_watch_gone(struct engine *e)
 		return;
 	n = survivors(e, pids, ENGINE_MAX_PIDS);
 	if (e->pid == 0 && n == 0) {
-		if (e->cmdstop.pid == 0)
+		if (e->cmdstop.pid != 0)
+			return;	/* its end will be told */
+		if (may_follow(e))
 			nothing_left(e);
-		return;	/* or the end of the stop command will be told */
+		else
+			timer_set(&e->gone, SETTLE_MS);
+		return;
 	}
 	if (e->kill_since != 0) {
 		if (!e->info.quarantined && clock_ms() - e->kill_since >= UNKILLABLE_MS)

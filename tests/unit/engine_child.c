@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
  * A tiny HTTP server with bad habits. Words: port=N delay=MS exit=N say=TEXT err=TEXT check=STATUS canary=STATUS chat
  * turn=N ignore-term fork fork-setsid hold close-output flood=LINES long=BYTES part=TEXT inspect no-serve hang=COMPLETIONS
- * refuse=STATUS burn repeat=TEXT shout=TEXT */
+ * refuse=STATUS burn repeat=TEXT shout=TEXT map=FILE */
 #include "engine_child.h"
 
 #include <arpa/inet.h>
@@ -17,8 +17,10 @@
 #ifdef __linux__
 #include <sys/prctl.h>
 #endif
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static int check_status = 200, canary_status = 200;
@@ -38,6 +40,26 @@ show(const char *path, const char *key)
 			printf("%s%s", key == NULL ? "oom " : "", line);
 	if (f != NULL)
 		fclose(f);
+}
+
+/* Memory that stays when we are gone. */
+static void
+map(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC), sum = 0;
+	struct stat st;
+	const char *p;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		exit(9);
+	p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, fd, 0);
+	if (p == MAP_FAILED)
+		exit(9);
+	for (off_t i = 0; i < st.st_size; i += 4096)
+		sum += p[i];
+	if (sum != 0)
+		exit(9);
+	close(fd);
 }
 
 static void
@@ -254,6 +276,8 @@ word(const char *w, int *port, int *serving)
 		companion(v);
 	} else if (strncmp(w, "shout=", 6) == 0) {
 		shout = v;
+	} else if (strncmp(w, "map=", 4) == 0) {
+		map(v);
 	} else if (strcmp(w, "inspect") == 0) {
 		inspect();
 	} else if (strcmp(w, "no-serve") == 0) {

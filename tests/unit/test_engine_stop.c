@@ -509,6 +509,33 @@ test_need_is_learned(void **state)
 	assert_true(engine_memory_need(t.env, &t.m) >= 1 << 20);
 }
 
+static void
+test_restart_waits_for_memory(void **state)
+{
+	char path[96], words[128];
+	FILE *f;
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s/weights", t.dir);
+	f = fopen(path, "we");
+	assert_non_null(f);
+	assert_int_equal(ftruncate(fileno(f), 64 << 20), 0);
+	fclose(f);
+	snprintf(words, sizeof(words), "map=%s", path);
+	start(words);
+	engine_restart(t.e, false);
+	UNTIL(engine_info(t.e)->generation == 2);
+	/* It was looked after until it was settled: otherwise that would take two samples from now on. */
+	assert_true(engine_memory_settled(t.env, clock_ms(), 0));
+	UNTIL_STATE(ENGINE_READY);
+	/* What was to start again and need not is not held up. */
+	engine_restart(t.e, false);
+	engine_stop(t.e, REASON_USER, false, false);
+	UNTIL_STATE(ENGINE_STOPPED);
+	assert_int_equal(engine_info(t.e)->generation, 2);
+	assert_false(engine_memory_settled(t.env, clock_ms(), 0));
+}
+
 int
 main(int argc, char **argv)
 {
@@ -517,7 +544,7 @@ main(int argc, char **argv)
 		T(test_bad_interpreter), T(test_hangs), T(test_does_nothing), T(test_force_skips_it), T(test_external_kill),
 		T(test_external_crash), T(test_second_kill), T(test_kill_all), T(test_free_ends_it), T(test_storm),
 		T(test_preflight_good), T(test_preflight_command), T(test_preflight_model), T(test_preflight_port),
-		T(test_preflight_port_of_ours), T(test_need), T(test_need_is_learned),
+		T(test_preflight_port_of_ours), T(test_need), T(test_need_is_learned), T(test_restart_waits_for_memory),
 	};
 
 	if (argc > 1 && strcmp(argv[1], "child") == 0)
