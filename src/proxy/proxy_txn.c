@@ -137,15 +137,14 @@ void
 txn_name_models(struct strbuf *b, const struct txn *t)
 {
 	const struct conf *c = router_conf(t->p->o.router);
-	const char *comma = "";
+	const char *before = "; configured:";
 
 	b->max = 2048;
-	strbuf_puts(b, "; configured:");
 	for (size_t i = 0; i < c->nmodels; i++) {
 		if (c->models[i]->unlisted)
 			continue;
-		strbuf_printf(b, "%s %s", comma, c->models[i]->id);
-		comma = ",";
+		strbuf_printf(b, "%s %s", before, c->models[i]->id);
+		before = ",";
 	}
 }
 
