@@ -113,6 +113,8 @@ on_timer(void *arg)
 		txn_decide(t);
 	else if (t->paused)
 		txn_fail(t, 503, &f);
+	else if (t->begun)
+		router_done(&t->ticket);	/* its engine is gone: a client that reads slowly is no business of the next one */
 }
 
 /* routing ------------------------------------------------------------------------------------------------------ */
