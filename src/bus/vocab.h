@@ -37,7 +37,6 @@
 #define REQ_PHASES(X)                        \
 	X(REQ_READING, "reading")            \
 	X(REQ_QUEUED, "queued")              \
-	X(REQ_CONNECTING, "connecting")      \
 	X(REQ_PREFILL, "prefill")            \
 	X(REQ_GENERATING, "gen")             \
 	X(REQ_DONE, "done")

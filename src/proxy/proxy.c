@@ -108,10 +108,11 @@ on_engine(void *arg, const struct bus_event *e)
 	m->down_reason = e->reason;
 	/* Not from inside the event: the router is in the middle of its own work. */
 	for (struct txn *t = p->first; t != NULL; t = t->next) {
-		if (t->pm != m || (!t->deciding && t->xfer == NULL))
+		/* Without a ticket it is of an engine that was gone before this one. */
+		if (t->pm != m || t->ticket == NULL || (!t->deciding && t->xfer == NULL))
 			continue;
 		t->hangup = t->xfer != NULL && e->to == ENGINE_STOPPING && !died;
-		if (t->deciding || t->hangup)
+		if (t->deciding || t->hangup || t->begun)
 			timer_set(&t->timer, 0);
 	}
 }

@@ -113,6 +113,8 @@ on_timer(void *arg)
 		txn_decide(t);
 	else if (t->paused)
 		txn_fail(t, 503, &f);
+	else if (t->begun)
+		router_done(&t->ticket);	/* its engine is gone: a client that reads slowly is no business of the next one */
 }
 
 /* routing ------------------------------------------------------------------------------------------------------ */
@@ -137,15 +139,14 @@ void
 txn_name_models(struct strbuf *b, const struct txn *t)
 {
 	const struct conf *c = router_conf(t->p->o.router);
-	const char *comma = "";
+	const char *before = "; configured:";
 
 	b->max = 2048;
-	strbuf_puts(b, "; configured:");
 	for (size_t i = 0; i < c->nmodels; i++) {
 		if (c->models[i]->unlisted)
 			continue;
-		strbuf_printf(b, "%s %s", comma, c->models[i]->id);
-		comma = ",";
+		strbuf_printf(b, "%s %s", before, c->models[i]->id);
+		before = ",";
 	}
 }
 

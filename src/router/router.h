@@ -58,9 +58,10 @@ const char *router_ticket_model(const struct ticket *t);
 const char *router_leads_to(struct router *r, const char *model);
 /* This request is no use of the model that would put off its unloading (ttl): call right after the submit. */
 void router_untimed(struct ticket *t);
-/* The engine answers, or works on the prompt of, this request. Cheap. */
+/* The engine answers, or works on the prompt of, this request. Cheap. Accepts NULL. */
 void router_progress(struct ticket *t);
-/* Whether this request waits for its client and not for the engine, so that its silence says nothing of the engine. */
+/* Whether this request waits for its client and not for the engine, so that its silence says nothing of the engine. Accepts
+ * NULL. */
 void router_held(struct ticket *t, bool held);
 /* The proxy tells that the engine behaves as if dead. */
 void router_suspect(struct ticket *t);

@@ -186,7 +186,7 @@ router_submit(struct router *r, const char *model, router_cb *cb, void *arg, str
 void
 router_held(struct ticket *t, bool held)
 {
-	struct slot *s = t->slot;
+	struct slot *s = t == NULL ? NULL : t->slot;
 
 	if (s == NULL || t->waiting || t->held == held)
 		return;
@@ -276,7 +276,7 @@ router_untimed(struct ticket *t)
 void
 router_progress(struct ticket *t)
 {
-	if (t->slot != NULL && t->slot->engine != NULL && !t->waiting)
+	if (t != NULL && t->slot != NULL && t->slot->engine != NULL && !t->waiting)
 		t->router->eng->progress(t->slot->engine);
 }
 

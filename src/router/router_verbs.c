@@ -303,7 +303,6 @@ start_again(struct router *r, struct slot *s)
 {
 	s->word = ++r->words;
 	s->manual = true;
-	s->stopped = false;
 	r->current = r->last = s;
 	queue_follow(r, s);
 	r->eng->start(s->engine, REASON_USER, true);

@@ -106,11 +106,11 @@ source(struct ui_state *s, enum ui_action a)
 
 /* What a model that is down died of, whichever source is shown. */
 static void
-last_error(struct ui_state *s, const struct view *v, struct view_log *log, uint64_t now)
+last_error(struct ui_state *s, const struct view_engine *e, struct view_log *log, uint64_t now)
 {
 	if ((s->log.mask & (1u << SOURCE_CHILD)) == 0)
 		ui_log_set_mask(&s->log, UI_LOG_ALL);
-	snprintf(s->log.failed, sizeof(s->log.failed), "%s", ui_engine(s, v)->id);
+	snprintf(s->log.failed, sizeof(s->log.failed), "%s", e->id);
 	ui_prompt_jump(s, log, JUMP_FAILURE, now);
 	s->log.auto_pause = s->screen == SCREEN_FAILED && s->log.at_error;
 }
@@ -118,6 +118,9 @@ last_error(struct ui_state *s, const struct view *v, struct view_log *log, uint6
 bool
 ui_act_log(struct ui_state *s, enum ui_action a, const struct view *v, struct view_log *log, uint64_t now)
 {
+	/* The view may be newer than the screen: the model that is shown may be gone. */
+	const struct view_engine *e = ui_engine(s, v);
+
 	switch (a) {
 	case ACT_FOLLOW:
 		follow(&s->log, log);
@@ -148,8 +151,8 @@ ui_act_log(struct ui_state *s, enum ui_action a, const struct view *v, struct vi
 		ui_prompt_jump(s, log, a == ACT_NEXT ? JUMP_NEXT : JUMP_PREVIOUS, now);
 		return true;
 	case ACT_ERROR:
-		if (!s->log.at_error && (s->screen == SCREEN_FAILED || s->screen == SCREEN_BACKOFF))
-			last_error(s, v, log, now);
+		if (!s->log.at_error && e != NULL && (s->screen == SCREEN_FAILED || s->screen == SCREEN_BACKOFF))
+			last_error(s, e, log, now);
 		else
 			ui_prompt_jump(s, log, JUMP_ERROR, now);
 		return true;

@@ -171,6 +171,37 @@ def test_a_crash_while_it_drains_to_be_stopped_starts_nothing(mai):
     never(lambda: mai.engines(), 0.3, "an engine after stop")
 
 
+@pytest.mark.parametrize("drains", [False, True])
+def test_who_reads_slowly_what_a_dead_engine_left_holds_nobody_up(mai, drains):
+    """It is in flight with no engine any more, and still gets what there is."""
+    mai.config({"a": mai.engine("a", backoff=0.01), "b": mai.engine("b")}, minResident=0, maxSwapWait=0)
+    mai.serve()
+    mai.settle_fds()
+    assert mai.post("/load", {"model": "a"}).status == 200
+    with mai.raw(timeout=30, rcvbuf=4096) as c:
+        c.send(http.request("POST", "/v1/chat/completions", http.chat("a", True), [("X-Fake", "sse=400000, gap=0")]))
+        assert c.head()[0] == 200
+
+        def out():
+            return mai.get("/api/requests").json["requests"][0]["bytes_out"]
+
+        def is_full():
+            before = out()
+            time.sleep(0.05)
+            return out() == before
+
+        wait(is_full, 10, "the back-log is full")
+        if drains:
+            other = world.Later(mai.chat, "b")
+            wait(lambda: mai.engine_state("a") == "draining", 5, "a drains")
+        proc.kill(mai.records["a"].pid(), signal.SIGKILL)
+        assert not drains or other.result().status == 200
+        for model in "aba":
+            assert mai.chat(model).status == 200
+        assert len(mai.get("/api/requests").json["requests"]) == 1 and mai.status()["in_flight"] == 0
+        assert b'data: {"error":{"message":"the engine ' in c.all()[-600:]
+
+
 def test_short_streams_complete_during_a_load(mai):
     start_two(mai)
     streams = [world.Later(mai.chat, "a", fake="sse=10, gap=20", stream=True) for _ in range(8)]

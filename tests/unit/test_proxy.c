@@ -250,6 +250,10 @@ test_refusals(void **state)
 	strbuf_clear(&cl.in);
 	post_to("/v1/messages", "{\"model\":\"other\"}");
 	UNTIL(net_has(&cl, "{\"type\":\"error\",\"error\":{\"message\":\"there is no model \\\"other\\\"; configured: qwen\""));
+	conf.nmodels = 0;	/* or all of them unlisted */
+	strbuf_clear(&cl.in);
+	post_to("/v1/messages", "{\"model\":\"other\"}");
+	UNTIL(net_has(&cl, "{\"type\":\"error\",\"error\":{\"message\":\"there is no model \\\"other\\\"\","));
 }
 
 static void

@@ -1253,6 +1253,29 @@ test_no_requeue_behind_a_stop(void **state)
 	router_done(&late.t);
 }
 
+/* A person's next word takes it back, also while it drains. */
+static void
+test_a_stop_is_taken_back(void **state)
+{
+	static const enum router_verb verbs[] = {VERB_LOAD, VERB_RESTART};
+	struct req q;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(verbs); i++) {
+		serve_one(&q, "a");
+		router_do(router, VERB_STOP, "a", 0, false, "me", NULL, NULL);
+		turn();
+		assert_int_equal(engine_of("a")->info.state, ENGINE_DRAINING);
+		router_do(router, verbs[i], "a", 0, false, "me", NULL, NULL);
+		turn();
+		set(engine_of("a"), ENGINE_STOPPING);
+		assert_true(router_requeue(q.t));
+		router_done(&q.t);
+		set(engine_of("a"), ENGINE_STOPPED);
+		turn();
+	}
+}
+
 /* Telling what a model needs may take looks at the disk: not with every request. */
 static void
 test_needs_are_asked_for_now_and_then(void **state)
@@ -1429,7 +1452,7 @@ main(void)
 		T(test_no_rollback_after_it_was_ready), T(test_preload), T(test_the_last_word),
 		T(test_memory_ran_out), T(test_pinned_while_it_runs),
 		T(test_nobody_left_to_give_way_for), T(test_settling_begins_at_the_end), T(test_settling_after_every_end),
-		T(test_a_requeue_has_its_own_time), T(test_no_requeue_behind_a_stop), T(test_reject_of_two_at_once),
+		T(test_a_requeue_has_its_own_time), T(test_no_requeue_behind_a_stop), T(test_a_stop_is_taken_back), T(test_reject_of_two_at_once),
 		T(test_the_least_recently_used_of_a_moment), T(test_needs_are_asked_for_now_and_then),
 		T(test_a_load_of_what_drains), T(test_reload_with_a_new_name),
 		T(test_rollback_past_one_that_never_served),

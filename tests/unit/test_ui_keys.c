@@ -804,6 +804,23 @@ test_under_the_finger(void **state)
 	assert_intent('r', UI_RESTART, QWEN);
 }
 
+/* A model that failed may leave the configuration before the frame that shows it. */
+static void
+test_gone_under_the_finger(void **state)
+{
+	size_t n = f->v.nengines;
+
+	(void)state;
+	line_of(QWEN, "m ", QWEN ": stopped -> starting (user)");
+	line_of(QWEN, "cE", "out of memory");
+	be(ENGINE_FAILED);
+	fix_key(f, 'G');
+	f->v.nengines = 0;
+	for (const char *k = "eExrRsi"; *k != '\0'; k++)
+		assert_intent(*k, UI_NONE, NULL);
+	f->v.nengines = n;
+}
+
 /* Each command of the list can be run by its name, and none crashes or acts unasked. */
 static void
 test_every_command(void **state)
@@ -1084,6 +1101,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_last_error, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_last_error_is_fetched, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_under_the_finger, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_gone_under_the_finger, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_palette, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_every_command, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_mouse, setup, teardown),
