@@ -107,9 +107,11 @@ op_check(struct router *r, struct op *o)
 		return false;
 	switch (slot_state(s)) {
 	case ENGINE_READY:
+		/* It never stays ready when it is told to restart: while it drained it was to stop, and then needed not. */
 		if (o->verb == VERB_RESTART && r->eng->info(s->engine)->generation == o->generation)
-			return false;
-		op_finish(r, o, true, REFUSE_NONE, NULL);
+			op_finish(r, o, false, REFUSE_STOPPED, "it goes on as it was, because of what was asked for later");
+		else
+			op_finish(r, o, true, REFUSE_NONE, NULL);
 		return true;
 	case ENGINE_FAILED:
 		op_finish(r, o, false, REFUSE_FAILED, failure(r, s, cause, sizeof(cause)));

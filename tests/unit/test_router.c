@@ -60,11 +60,17 @@ static void fake_set_conf(struct engine *e, struct conf *c, const struct conf_mo
 static void
 fake_start(struct engine *e, enum engine_reason why, bool manual)
 {
+	bool goes_on = e->info.state == ENGINE_DRAINING && !e->info.wanted;
+
 	e->starts++;
 	e->info.reason = why;
 	e->info.wanted = true;
-	if (e->info.state == ENGINE_STOPPED || manual)
+	if (goes_on) {
+		e->info.state = ENGINE_READY;
+		e->ops->changed(e->arg, e, ENGINE_DRAINING, ENGINE_READY);
+	} else if (e->info.state == ENGINE_STOPPED || manual) {
 		set(e, ENGINE_STARTING);
+	}
 }
 
 static void
@@ -1276,6 +1282,31 @@ test_a_stop_is_taken_back(void **state)
 	}
 }
 
+/* Somebody says stop while it drains for a restart, and then it is wanted again: nothing will restart it. */
+static void
+test_a_restart_that_is_given_up(void **state)
+{
+	struct engine *e;
+	struct req q;
+
+	(void)state;
+	serve_one(&q, "a");
+	e = engine_of("a");
+	outcomes = 0;
+	router_do(router, VERB_RESTART, "a", 0, false, "me", on_outcome, NULL);
+	e->info.state = ENGINE_DRAINING;
+	turn();
+	assert_int_equal(outcomes, 0);
+	router_do(router, VERB_STOP, "a", 0, false, "her", NULL, NULL);
+	router_do(router, VERB_LOAD, "a", 0, false, "her", NULL, NULL);
+	turn();
+	assert_int_equal(e->info.state, ENGINE_READY);
+	assert_int_equal(outcomes, 1);
+	assert_false(outcome.ok);
+	assert_non_null(strstr(outcome.cause, "goes on as it was"));
+	router_done(&q.t);
+}
+
 /* Telling what a model needs may take looks at the disk: not with every request. */
 static void
 test_needs_are_asked_for_now_and_then(void **state)
@@ -1314,11 +1345,11 @@ test_a_load_of_what_drains(void **state)
 	submit(&b, "b");
 	turn();
 	assert_int_equal(engine_of("a")->info.state, ENGINE_DRAINING);
+	conf->max_swap_wait = 60000;	/* or it would drain once more at once */
 	router_do(router, VERB_LOAD, "a", 0, false, NULL, on_outcome, NULL);
-	loop_once(loop, 0);
-	assert_int_equal(engine_of("a")->stops, 1);
-	set(engine_of("a"), ENGINE_READY);
 	turn();
+	assert_int_equal(engine_of("a")->stops, 1);
+	assert_int_equal(engine_of("a")->info.state, ENGINE_READY);
 	assert_int_equal(outcomes, 1);
 	assert_true(outcome.ok);
 	router_done(&a.t);
@@ -1452,7 +1483,8 @@ main(void)
 		T(test_no_rollback_after_it_was_ready), T(test_preload), T(test_the_last_word),
 		T(test_memory_ran_out), T(test_pinned_while_it_runs),
 		T(test_nobody_left_to_give_way_for), T(test_settling_begins_at_the_end), T(test_settling_after_every_end),
-		T(test_a_requeue_has_its_own_time), T(test_no_requeue_behind_a_stop), T(test_a_stop_is_taken_back), T(test_reject_of_two_at_once),
+		T(test_a_requeue_has_its_own_time), T(test_no_requeue_behind_a_stop), T(test_a_stop_is_taken_back),
+		T(test_a_restart_that_is_given_up), T(test_reject_of_two_at_once),
 		T(test_the_least_recently_used_of_a_moment), T(test_needs_are_asked_for_now_and_then),
 		T(test_a_load_of_what_drains), T(test_reload_with_a_new_name),
 		T(test_rollback_past_one_that_never_served),

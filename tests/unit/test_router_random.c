@@ -7,6 +7,7 @@
 #include "unit.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -54,7 +55,7 @@ static struct conf_model *lists[3][MODELS];
 static struct router *router;
 static struct req reqs[REQS];
 static struct call calls[OPS];
-static uint64_t seed;
+static uint64_t seed, more;	/* MAI_TEST_SEED: other walks */
 static bool closing;
 static uint64_t now_ms;
 static bool sound;	/* nothing fails */
@@ -622,7 +623,7 @@ walk(const struct world *w)
 		memset(reqs, 0, sizeof(reqs));
 		memset(calls, 0, sizeof(calls));
 		memset(engines, 0, sizeof(engines));
-		seed = at * 31 + (unsigned)w->route + (unsigned)w->max_loaded * 7 + w->budget + 1;
+		seed = at * 31 + (unsigned)w->route + (unsigned)w->max_loaded * 7 + w->budget + 1 + more;
 		setup_confs(w);
 		router = router_new_ops(loop, bus, metrics, NULL, &confs[0], &fake_ops);
 		if (roll(4) == 0)
@@ -832,5 +833,6 @@ main(void)
 		cmocka_unit_test(test_nobody_starves),
 	};
 
+	more = getenv("MAI_TEST_SEED") != NULL ? strtoull(getenv("MAI_TEST_SEED"), NULL, 10) : 0;
 	return cmocka_run_group_tests(tests, setup, teardown);
 }
