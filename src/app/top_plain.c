@@ -85,6 +85,14 @@ told_of(struct plain *p, const char *id)
 	return &p->told[p->ntold++];
 }
 
+/* What is said in a replay was said then. */
+static void
+set_clock(struct plain *p)
+{
+	if (p->l.replay != NULL)
+		top_replay_clock(p->l.replay, clock_ms());
+}
+
 static void
 on_changed(void *arg, const char *event)
 {
@@ -92,6 +100,7 @@ on_changed(void *arg, const char *event)
 	struct view *v = &p->l.view;
 	char text[512];
 
+	set_clock(p);
 	for (size_t i = 0; i < v->nengines; i++) {
 		struct told *t = told_of(p, v->engines[i].id);
 
@@ -134,6 +143,7 @@ on_link(void *arg, bool up)
 	bool ending = p->stopping || (p->foreground && p->l.view.shutting_down);
 	char text[600];
 
+	set_clock(p);
 	if (!up && p->l.gone && ending) {
 		leave(p, "detach");
 		return;
@@ -145,6 +155,13 @@ on_link(void *arg, bool up)
 		snprintf(text, sizeof(text), "not connected: %s", p->l.why);
 		say(p, clock_wall_ms(), "=W", text);
 	}
+}
+
+/* On a screen the end is looked at; here all has been said. */
+static void
+on_ended(void *arg)
+{
+	leave(arg, "detach");
 }
 
 /* In the foreground an interrupt ends the core and is waited for; a second one hurries it. */
@@ -177,6 +194,7 @@ top_plain(const struct cmd_opts *o, const struct client_target *target, bool for
 	p.l.changed = on_changed;
 	p.l.lines = on_lines;
 	p.l.linked = on_link;
+	p.l.ended = on_ended;
 	p.l.arg = &p;
 	if (top_link_open(&p.l, o, target, foreground, &e) != 0) {
 		fprintf(stderr, "mai: %s\n", e.msg);

@@ -45,6 +45,7 @@ struct top_link {
 	void (*changed)(void *arg, const char *event);	/* an event was applied */
 	void (*lines)(void *arg);			/* log lines came */
 	void (*linked)(void *arg, bool up);		/* the link came or went */
+	void (*ended)(void *arg);			/* a replay is at its end; may be NULL */
 	void *arg;
 };
 

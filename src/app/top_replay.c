@@ -152,6 +152,8 @@ on_timer(void *arg)
 
 		if (j == NULL) {
 			r->ended = true;
+			if (r->l->ended != NULL)
+				r->l->ended(r->l->arg);
 			return;
 		}
 		if (r->speed > 0 && t > at) {

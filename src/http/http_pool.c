@@ -146,13 +146,28 @@ pool_release(struct upconn *c, bool keep)
 		pool_close(p->oldest);
 }
 
+/* Whether the engine neither closed it nor said anything since. The loop may not have come to that yet, and a stray answer would
+ * be taken for that to the next request. */
+static bool
+is_quiet(const struct upconn *c)
+{
+	char byte;
+
+	return recv(c->fd, &byte, 1, MSG_PEEK) < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR);
+}
+
 struct upconn *
 pool_take(struct http_pool *p, const struct http_target *t)
 {
-	for (struct upconn *c = p->idle; c != NULL; c = c->next) {
+	for (struct upconn *c = p->idle, *next; c != NULL; c = next) {
+		next = c->next;
 		if (c->generation != t->generation || c->addr_len != t->addr_len ||
 		    memcmp(&c->addr, &t->addr, t->addr_len) != 0)
 			continue;
+		if (!is_quiet(c)) {
+			pool_close(c);
+			continue;
+		}
 		unlink_conn(c);
 		link_conn(c, false);
 		return c;

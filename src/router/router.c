@@ -182,14 +182,14 @@ has_op(const struct router *r, const struct slot *s)
 	return false;
 }
 
-/* Those no longer configured go once nothing is left of them. */
+/* Those no longer configured go once nothing is left of them, nor of what they hold. */
 static void
 sweep_leaving(struct router *r)
 {
 	for (size_t i = 0; i < r->nslots; i++) {
 		struct slot *s = r->slots[i];
 
-		if (!s->leaving || s->in_flight > 0 || s->queued > 0 || policy_occupies(slot_state(s)) || has_op(r, s))
+		if (!s->leaving || s->in_flight > 0 || s->queued > 0 || policy_occupies(slot_state(s)) || slot_dying(s) || has_op(r, s))
 			continue;
 		if (r->current == s)
 			r->current = NULL;

@@ -7,16 +7,18 @@
 #include "base/xmalloc.h"
 #include "router/router_priv.h"
 
-/* Whom a person asked for last and that does not run yet; NULL. */
+/* Whom a person asked for last and that does not run yet; NULL. What was asked for before the current model was is not: it will
+ * not take its place. */
 static struct slot *
 asked_for(struct router *r)
 {
 	struct slot *best = NULL;
+	uint64_t since = r->current != NULL && r->current->claim == CLAIM_NONE ? r->current->word : 0;
 
 	for (size_t i = 0; i < r->nslots; i++) {
 		struct slot *s = r->slots[i];
 
-		if (s->claim == CLAIM_PERSON && (best == NULL || s->word > best->word))
+		if (s->claim == CLAIM_PERSON && s->word > since && (best == NULL || s->word > best->word))
 			best = s;
 	}
 	return best;

@@ -322,6 +322,7 @@ load(struct router *r, struct op *o, bool changed)
 		s->word = ++r->words;
 		o->verb = VERB_RESTART;
 		o->generation = r->eng->info(s->engine)->generation;
+		queue_follow(r, s);
 		r->eng->restart(s->engine, false);
 	} else if (slot_state(s) == ENGINE_READY) {
 		s->word = ++r->words;
@@ -348,6 +349,7 @@ restart(struct router *r, struct op *o, bool force)
 	s->manual = true;
 	s->stopped = false;
 	r->current = r->last = s;
+	queue_follow(r, s);
 	r->eng->restart(s->engine, force);
 }
 

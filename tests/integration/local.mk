@@ -11,6 +11,8 @@ INTEGRATION = \
 	tests/integration/lib/proc.py \
 	tests/integration/lib/stream.py \
 	tests/integration/lib/teller.py \
+	tests/integration/lib/terminal.py \
+	tests/integration/lib/wild.py \
 	tests/integration/lib/world.py \
 	tests/integration/lib/ws.py \
 	tests/integration/test_api.py \
@@ -41,6 +43,9 @@ INTEGRATION = \
 	tests/integration/test_seed_api.py \
 	tests/integration/test_several.py \
 	tests/integration/test_soak.py \
+	tests/integration/test_soak_names.py \
+	tests/integration/test_soak_viewers.py \
+	tests/integration/test_soak_wire.py \
 	tests/integration/test_swap.py \
 	tests/integration/test_tokens.py \
 	tests/integration/test_transducer.py \

@@ -204,3 +204,13 @@ def test_output_to_a_closed_pipe_is_quiet(pair):
                        timeout=10, cwd=pair.tmp)
     assert b"Sanitizer" not in p.stderr
     assert http.call(pair.port, "GET", "/livez").status == 200
+
+
+def test_a_replay_in_lines_ends_where_the_recording_does(mai):
+    """And its times are those of the recording."""
+    entries = [{"recording": 1, "version": "0.1.0", "foreground": False, "where": "mai/x.sock", "wall": 86400000},
+               {"t": 0, "link": "up"}, {"t": 3000, "link": "down", "text": "reset", "tries": 1, "retry": 250}]
+    file = mai.tmp / "recording"
+    file.write_text("".join(json.dumps(e) + "\n" for e in entries))
+    r = mai.run("attach", "--replay", file, "--speed", "0", "--plain", timeout=5 * SLOW, env={"TZ": "UTC"})
+    assert (r.returncode, r.stdout, r.stderr) == (0, "00:00:00 =  connected\n00:00:03 =W not connected: reset\n", "")

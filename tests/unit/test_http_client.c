@@ -183,9 +183,10 @@ test_retry_once(void **state)
 	begin();
 	net_send(&up, OK4 "abcd");
 	UNTIL(r.ends == 1);
-	/* The engine closes it just as it is used again: unseen by the pool, which had no turn. */
-	net_close(&up);
+	/* The engine closes it just as it is used again. */
 	start(&r2);
+	assert_int_equal(http_pool_idle(pool), 0);
+	net_close(&up);
 	UNTIL(accepted());
 	UNTIL(net_has(&up, "\r\n\r\nbody"));
 	assert_int_equal(r2.fails, 0);
@@ -195,6 +196,23 @@ test_retry_once(void **state)
 	assert_false(r2.received);
 	assert_int_equal(r2.why == HTTP_CLOSE_PEER || r2.why == HTTP_CLOSE_RESET, 1);
 	assert_false(accepted());
+}
+
+/* The engine says something between two exchanges: unseen by the pool, which had no turn. It is no answer to the next one. */
+static void
+test_stray_answer(void **state)
+{
+	(void)state;
+	begin();
+	net_send(&up, OK4 "abcd");
+	UNTIL(r.ends == 1 && http_pool_idle(pool) == 1);
+	net_send(&up, OK4 "evil");
+	start(&r2);
+	UNTIL(accepted());
+	UNTIL(net_has(&up, "\r\n\r\nbody"));
+	net_send(&up, OK4 "good");
+	UNTIL(r2.ends == 1);
+	assert_streq(r2.body.p, "good");
 }
 
 static void
@@ -218,8 +236,8 @@ test_no_retry_when_dropped(void **state)
 	begin();
 	net_send(&up, OK4 "abcd");
 	UNTIL(r.ends == 1);
-	net_close(&up);
 	start(&r2);
+	net_close(&up);
 	http_pool_drop(pool, 5);
 	UNTIL(r2.fails == 1);
 	assert_false(r2.received);
@@ -632,7 +650,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_keep), T(test_retry_once), T(test_no_retry_when_fresh), T(test_no_retry_when_dropped),
+		T(test_keep), T(test_retry_once), T(test_stray_answer), T(test_no_retry_when_fresh), T(test_no_retry_when_dropped),
 		T(test_no_connection_when_dropped), T(test_generation), T(test_extra_bytes),
 		T(test_until_close), T(test_truncated), T(test_malformed), T(test_head_bomb), T(test_refused),
 		T(test_early_error), T(test_big_body), T(test_pause), T(test_cancel), T(test_no_body_answers),

@@ -774,6 +774,69 @@ test_waiters_follow_a_load(void **state)
 	assert_int_equal(engines[1].info.state, ENGINE_READY);
 }
 
+/* Nor is he turned away where somebody restarts what the load was to take the place of. */
+static void
+test_waiters_follow_a_restart(void **state)
+{
+	struct req q, late;
+
+	(void)state;
+	conf->route = ROUTE_LOADED;
+	router_do(router, VERB_LOAD, "a", 0, false, NULL, NULL, NULL);
+	turn();
+	set(&engines[0], ENGINE_READY);
+	turn();
+	router_do(router, VERB_LOAD, "b", 0, false, NULL, NULL, NULL);
+	turn();
+	assert_int_equal(engines[0].info.state, ENGINE_STOPPING);
+	submit(&q, NULL);
+	assert_streq(router_ticket_model(q.t), "b");
+	router_do(router, VERB_RESTART, NULL, 0, false, NULL, NULL, NULL);
+	submit(&late, "b");
+	turn();
+	assert_int_equal(q.answers, 0);
+	assert_int_equal(late.answers, 0);
+	set(&engines[0], ENGINE_STARTING);
+	set(&engines[0], ENGINE_READY);
+	turn();
+	assert_int_equal(q.answers, 1);
+	assert_int_equal(q.a.refusal, REFUSE_NONE);
+	assert_streq(q.a.model->id, "a");
+	assert_int_equal(late.a.refusal, REFUSE_NONE);
+	router_done(&q.t);
+	router_done(&late.t);
+	turn();
+}
+
+/* A failed one that is no longer configured holds its memory and its port until it is gone: nothing starts before. */
+static void
+test_reload_without_one_that_dies(void **state)
+{
+	struct conf fewer = *conf;
+	struct req a;
+
+	(void)state;
+	router_do(router, VERB_LOAD, "b", 0, false, NULL, NULL, NULL);
+	turn();
+	engines[0].info.lingers = true;
+	set(&engines[0], ENGINE_FAILED);
+	turn();
+	fewer.nmodels = 1;
+	fewer.refs = 100;
+	router_reload(router, &fewer);
+	submit(&a, "a");
+	turn();
+	assert_true(nengines == 1 || engines[1].starts == 0);
+	engines[0].info.lingers = false;
+	engines[0].ops->gone(engines[0].arg, &engines[0]);
+	turn();
+	assert_int_equal(nengines, 2);
+	assert_int_equal(engines[1].starts, 1);
+	router_done(&a.t);
+	turn();
+	router_reload(router, conf);
+}
+
 /* route: reject - a request never makes a swap, not even one that waited when a person made one. */
 static void
 test_reject_refuses_who_waited(void **state)
@@ -1477,7 +1540,8 @@ main(void)
 		T(test_queue_timeout), T(test_concurrency_limit), T(test_ttl_counts_from_the_last_request), T(test_ttl_untimed),
 		T(test_stop_comes_out_under_load), T(test_refused_is_not_in_flight),
 		T(test_waiters_after_a_load_of_nobodys), T(test_person_limits_a_drain),
-		T(test_reload_without_the_target), T(test_waiters_follow_a_load), T(test_reject_refuses_who_waited),
+		T(test_reload_without_the_target), T(test_waiters_follow_a_load), T(test_waiters_follow_a_restart),
+		T(test_reload_without_one_that_dies), T(test_reject_refuses_who_waited),
 		T(test_load_of_a_starting_one_fails_once), T(test_two_beside_one_another),
 		T(test_budget_names_the_holder), T(test_a_look_before_anybody_gives_way), T(test_rollback), T(test_stay),
 		T(test_no_rollback_after_it_was_ready), T(test_preload), T(test_the_last_word),

@@ -32,13 +32,25 @@ class Setting:
                     "globalTTL": rand.choice([0, 0, 0.5]), "stallTimeout": rand.choice([0.5, 1, 120]),
                     "idleTimeout": rand.choice([1, 75]), "bodyMemory": rand.choice(["1MiB", "512MiB"]),
                     "route": rand.choice(["swap", "swap", "swap", "swap", "loaded", "reject"])}
-        self.limit = self.top["maxLoaded"]
+        self.limit, self.budget = self.top["maxLoaded"], 0
         if rand.random() < 0.4:
-            self.top["memoryBudget"] = f"{rand.randint(2, 5)}GiB"
+            self.budget = rand.randint(2, 5)
+            self.top["memoryBudget"] = f"{self.budget}GiB"
+        self.fallback = rand.random() < 0.2
+        if self.fallback:
+            self.top["fallbackModel"] = "a-alias"
+        if rand.random() < 0.3:
+            self.top["hooks"] = {"on_startup": {"preload": rand.sample("abcd", rand.randint(1, 4))}}
+        if rand.random() < 0.3:
+            self.top["listen"] = [f"127.0.0.1:{m.port}", f"unix:{m.tmp}/also.sock"]
         self.needs = {x: rand.randint(1, 3) for x in "abcd"}
         self.models = {x: self.model(x) for x in "abcd"}
         self.names = sorted(n for x in "abcd" for n in (x, f"{x}-alias"))
         self.write()
+
+    def elsewhere(self, id):
+        """Whether a request for another model may be answered by this one."""
+        return self.top["route"] == "loaded" or (id[0] == "a" and self.fallback)
 
     def model(self, id):
         """One engine and its faults, drawn anew."""
@@ -73,6 +85,7 @@ class Setting:
         maybe(0.2, ttl=r.choice([0.2, 1]))
         maybe(0.15, pin=True)
         maybe(0.2, cmdStop=r.choice(["kill -TERM ${PID}", "sleep 0.1", "false", "kill -KILL ${PID}"]))
+        maybe(0.1, external=True, cmdStop="kill -TERM ${PID}")
         maybe(0.1, timeouts={"responseHeader": 0.2})
         maybe(0.2, concurrencyLimit=r.randint(1, 4))
         maybe(0.2, onAbort="drain")
@@ -98,13 +111,17 @@ class Setting:
             id = r.choice(have)
             self.models[id] = self.model(id)
         elif what == "remove" and len(have) > 1:
-            del self.models[r.choice(have)]
+            gone = r.choice(have)
+            if gone[0] != "a" or not self.fallback:
+                del self.models[gone]
+                self.top.pop("hooks", None)   # every name in it would have to lead somewhere
         elif what == "add":
             for x in "abcd":
                 if not any(id[0] == x for id in have):
                     self.models[x] = self.model(x)
         elif what == "rename":
             id = r.choice(have)
+            self.top.pop("hooks", None)
             other = id[0] if len(id) > 1 else f"{id}.2"
             keys = self.models.pop(id)
             cmd = keys["cmd"].replace(f"--model-name {id} ", f"--model-name {other} ")
@@ -112,6 +129,12 @@ class Setting:
             self.names = sorted({*self.names, other})
         else:
             self.top["maxSwapWait"] = r.choice([0, 0.2, 1])
+            self.top["minResident"] = r.choice([0, 0, 0.3, 2])
+            self.top["onSwapFailure"] = r.choice(["stay", "rollback"])
+            if self.budget:
+                budget = r.randint(2, 6)
+                self.top["memoryBudget"] = f"{budget}GiB"
+                self.budget = max(self.budget, budget)
             self.top["queueMax"] = r.choice([4, 30, 200])
             self.top["maxLoaded"] = r.randint(1, 3)
             self.limit = max(self.limit, self.top["maxLoaded"])   # those that are too many drain first
@@ -186,7 +209,7 @@ class Client(Actor):
         """By the model that was asked for, unless the configuration has it otherwise."""
         got = headers.get("x-mai-model")
         assert got, headers
-        assert got[0] == self.model[0] or self.soak.setting.top["route"] == "loaded", f"asked for {self.model}, got {got}"
+        assert got[0] == self.model[0] or self.soak.setting.elsewhere(got), f"asked for {self.model}, got {got}"
 
     def refused(self, path, status, body):
         """In the shape of the client's API, for a reason that can be."""

@@ -76,7 +76,7 @@ class Raw:
         self.s.connect((host, port))
         self.s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.buf = b""
-        self.eof = False
+        self.eof = self.was_reset = False
 
     def __enter__(self):
         return self
@@ -92,7 +92,7 @@ class Raw:
         try:
             data = self.s.recv(n)
         except ConnectionResetError:
-            data = b""
+            data, self.was_reset = b"", True
         if not data:
             self.eof = True
             return False
