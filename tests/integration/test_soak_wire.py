@@ -39,7 +39,8 @@ class Asker(threading.Thread):
             except Exception as e:
                 self.faults.append(f"{self.name}: {self.mark}: {type(e).__name__}: {e}"[:3000])
 
-    def question(self):
+    def question(self, alone):
+        """1.0 comes alone: the reset that tells of a broken answer without framing takes those before it along."""
         r = self.rand
         self.n += 1
         self.mark = f"{self.name}-{self.n}"
@@ -48,13 +49,14 @@ class Asker(threading.Thread):
         body = {**body, "model": "w", "pad": "p" * r.choice([0, 0, 10, 1000, 300000])}
         if "embeddings" not in path and r.random() < 0.5:
             body["stream"] = True
-        version = r.choice(["1.1"] * 5 + ["1.0"])
+        version = r.choice(["1.1"] * 5 + ["1.0"]) if alone else "1.1"
         data = http.request("POST", f"{path}?soak={self.mark}", body)
         return self.mark, data.replace(b"HTTP/1.1", b"HTTP/" + version.encode(), 1), version
 
     def some(self, c):
         r = self.rand
-        asked = [self.question() for _ in range(r.choice([1, 1, 1, 2, 3]))]
+        n = r.choice([1, 1, 1, 2, 3])
+        asked = [self.question(n == 1) for _ in range(n)]
         data = b"".join(d for _, d, _ in asked)
         if r.random() < 0.1:
             c.send(data[:r.randint(1, len(data))])
