@@ -20,6 +20,8 @@
 
 #define LOCK_TRIES 20
 #define LOCK_WAIT_MS 10
+#define END_TRIES 200
+#define END_WAIT_MS 10
 
 static pid_t
 read_pid(int fd)
@@ -155,10 +157,18 @@ await_word(int fd, struct err *e)
 	return err_set(e, "%s", n != 0 ? buf : "it died before it said why");
 }
 
+/* One that failed still has the lock until its end: the next try shall not meet it. */
+static void
+await_end(pid_t pid)
+{
+	for (int i = 0; i < END_TRIES && waitpid(pid, NULL, WNOHANG) == 0; i++)
+		poll(NULL, 0, END_WAIT_MS);
+}
+
 int
 daemon_fork(const char *log, int *report, struct err *e)
 {
-	int p[2];
+	int p[2], rc;
 	pid_t pid;
 
 	if (pipe(p) < 0)
@@ -174,7 +184,10 @@ daemon_fork(const char *log, int *report, struct err *e)
 	}
 	if (pid > 0) {
 		close(p[1]);
-		return await_word(p[0], e);
+		rc = await_word(p[0], e);
+		if (rc < 0)
+			await_end(pid);
+		return rc;
 	}
 	close(p[0]);
 	setsid();

@@ -26,14 +26,17 @@ struct work {
 static bool
 put_based(struct strbuf *out, const char *s)
 {
-	const char *digits = s[1] == 'x' ? "0123456789abcdefABCDEF" : "01234567";
+	bool hex = strncmp(s, "0x", 2) == 0;
 	unsigned long long v;
 	char *end;
 
-	if (s[0] != '0' || (s[1] != 'x' && s[1] != 'o') || s[2] == '\0' || strspn(s + 2, digits) != strlen(s + 2))
+	if (!hex && strncmp(s, "0o", 2) != 0)
+		return false;
+	s += 2;
+	if (*s == '\0' || strspn(s, hex ? "0123456789abcdefABCDEF" : "01234567") != strlen(s))
 		return false;
 	errno = 0;
-	v = strtoull(s + 2, &end, s[1] == 'x' ? 16 : 8);
+	v = strtoull(s, &end, hex ? 16 : 8);
 	if (errno != 0)
 		return false;
 	strbuf_num(out, v);
