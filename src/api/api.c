@@ -297,13 +297,25 @@ on_find(void *arg)
 		hub_engines(a->hub);
 }
 
+/* Looked up here and not for each viewer: it may lie on a slow disk. */
+static void
+take_conf(struct api *a, struct conf *c)
+{
+	struct conf *old = a->conf;
+
+	a->conf = conf_ref(c);
+	conf_unref(&old);
+	free(a->conf_path);
+	a->conf_path = c->path != NULL ? realpath(c->path, NULL) : NULL;
+}
+
 struct api *
 api_new(const struct api_opts *o)
 {
 	struct api *a = xcalloc(1, sizeof(*a));
 
 	a->o = *o;
-	a->conf = conf_ref(o->conf);
+	take_conf(a, o->conf);
 	a->started = clock_ms();
 	a->started_wall = clock_wall_ms();
 	a->foreground = o->foreground;
@@ -345,6 +357,7 @@ api_free(struct api **ap)
 	free(a->swap_who);
 	free(a->last_who);
 	conf_unref(&a->conf);
+	free(a->conf_path);
 	free(a);
 	*ap = NULL;
 }
@@ -352,10 +365,7 @@ api_free(struct api **ap)
 void
 api_set_conf(struct api *a, struct conf *c)
 {
-	struct conf *old = a->conf;
-
-	a->conf = conf_ref(c);
-	conf_unref(&old);
+	take_conf(a, c);
 	timer_set(&a->find_timer, 20);
 	hub_refresh(a->hub);
 }

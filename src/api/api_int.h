@@ -32,6 +32,7 @@ TAILQ_HEAD(log_streams, log_stream);
 struct api {
 	struct api_opts o;
 	struct conf *conf;		/* (owned reference) */
+	char *conf_path;		/* (owned) of its file, from wherever it is looked at; NULL */
 	uint64_t started, started_wall;
 	struct hub *hub;		/* (owned) */
 	struct call_list calls;

@@ -324,7 +324,7 @@ api_view_rest(struct api *a, struct view *v)
 			v->insecure = true;
 	v->log_next = ring_next(a->o.ring);
 	v->shutting_down = a->shutting;
-	v->config = c->path != NULL ? realpath(c->path, NULL) : NULL;
+	v->config = xstrdup0(a->conf_path);
 	v->theme = xstrdup0(c->theme);
 	v->mouse = c->mouse;
 	v->bell = c->bell;
