@@ -119,14 +119,27 @@ edit(cJSON *obj, const char *path, const char *json, bool soft)
 	}
 }
 
-/* The same members in any order; of several of one name the n-th is the n-th. */
+/* The same members in any order; of several of one name the n-th is the n-th, at any depth. cJSON_Compare knows only the
+ * first of a name. */
 static bool
 same(const cJSON *a, const cJSON *b)
 {
 	const cJSON *x, *y, *i;
 
-	if (!cJSON_IsObject(a) || !cJSON_IsObject(b))
-		return cJSON_Compare(a, b, true) || !cJSON_Compare(a, a, true);
+	if ((a->type & 0xff) != (b->type & 0xff))
+		return false;
+	if (cJSON_IsArray(a)) {
+		for (x = a->child, y = b->child; x != NULL && y != NULL; x = x->next, y = y->next)
+			if (!same(x, y))
+				return false;
+		return x == y;
+	}
+	if (cJSON_IsString(a))
+		return strcmp(a->valuestring, b->valuestring) == 0;
+	if (cJSON_IsNumber(a))
+		return a->valuedouble == b->valuedouble;
+	if (!cJSON_IsObject(a))
+		return true;
 	if (cJSON_GetArraySize(a) != cJSON_GetArraySize(b))
 		return false;
 	for (x = a->child; x != NULL; x = x->next) {
