@@ -176,6 +176,12 @@ ui_set_read_only(struct ui *u, bool on)
 }
 
 void
+ui_set_foreground(struct ui *u, bool on)
+{
+	u->s.foreground = on;
+}
+
+void
 ui_show_info(struct ui *u, const char *title, const char *lines)
 {
 	struct ui_popup *p = &u->s.popup;

@@ -92,6 +92,8 @@ void ui_message(struct ui *u, enum ui_message level, const char *text, uint64_t 
 void ui_pending(struct ui *u, enum ui_intent_kind kind, const char *model, uint64_t id, bool on);
 /* No action leaves it while on (the core speaks another protocol). */
 void ui_set_read_only(struct ui *u, bool on);
+/* Whether the core there is the one of this terminal (ui_opts.foreground), from now on. */
+void ui_set_foreground(struct ui *u, bool on);
 /* Answers to intents: lines "label\ttext" or plain ones, copied. They show when the person still waits for them. */
 void ui_show_info(struct ui *u, const char *title, const char *lines);
 void ui_show_details(struct ui *u, uint64_t id, const char *lines);

@@ -220,6 +220,26 @@ def killed_core(t):
 
 
 @test
+def started_again(t):
+    """What a dead core is replaced by runs behind the terminal: it is told so, and leaving is no question of its end."""
+    start(t)
+    t.see("RUNNING  one", 10000)
+    t.see("foreground")
+    with open(t.dir + "/mai/default.pid", encoding="ascii") as f:
+        os.kill(int(f.read()), signal.SIGKILL)
+    t.see("s Start", 5000)
+    t.keys("s")
+    t.see("RUNNING  one", 15000)
+    t.see("attached")
+    t.keys("q")
+    assert t.ended() == 0
+    t.sane()
+    assert "ready" in cli(t, "status").stdout
+    assert cli(t, "shutdown").returncode == 0
+    nothing_left(t)
+
+
+@test
 def swap_by_key(t):
     start(t)
     t.see("RUNNING  one", 10000)

@@ -2,6 +2,7 @@
  * The terminal side: a frame as curses has it, on a pseudo-terminal of this process, and the modes given back. */
 #include "ui_fixture.h"
 
+#include <dlfcn.h>
 #include <fcntl.h>
 #include <locale.h>
 #include <sys/ioctl.h>
@@ -127,6 +128,43 @@ test_frame(void **state)
 	assert_true(term_show(&f.g, false));
 	assert_in_range(drain(out, sizeof(out)), 1, 80);
 	fix_fini(&f);
+}
+
+static wchar_t wide;	/* takes two cells, as in the fonts of some places */
+
+int
+wcwidth(wchar_t c)
+{
+	int (*real)(wchar_t);
+
+	if (c == wide && c != 0)
+		return 2;
+	*(void **)&real = dlsym(RTLD_NEXT, "wcwidth");
+	return real(c);
+}
+
+/* One mark of two cells would shift all that is right of it: then none of them is used. */
+static void
+test_wide_mark(void **state)
+{
+	static const char marks[] = "─━█░│▁▄●◌▲■○┌┘◆▏…";
+	struct err e = {{0}};
+	const char *note;
+	uint32_t cp;
+
+	(void)state;
+	assert_int_equal(term_open("default", false, &note, &e), 0);
+	for (const char *p = marks; *p != '\0';) {
+		p += text_utf8(p, strlen(p), &cp);
+		wide = (wchar_t)cp;
+		assert_false(term_utf8());
+	}
+	wide = L'日';
+	assert_true(term_utf8());
+	wide = 0;
+	assert_true(term_utf8());
+	setenv("TERM", "linux", 1);
+	assert_false(term_utf8());
 }
 
 /* A terminal may call itself as large as it likes. */
@@ -281,6 +319,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_frame, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_wide_mark, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_copy, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_restore, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_huge, setup, teardown),
