@@ -233,10 +233,23 @@ open_screen(struct top *t, const struct cmd_opts *o, struct err *e)
 	return t->ui != NULL ? 0 : -1;
 }
 
+static const int sigs[] = {SIGWINCH, SIGTERM, SIGINT, SIGHUP, SIGQUIT};
+
+/* Curses brings handlers of its own that end the process; what comes before ours are there waits for them. */
+static void
+hold_signals(bool on)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	for (size_t i = 0; i < ARRAY_LEN(sigs); i++)
+		sigaddset(&set, sigs[i]);
+	sigprocmask(on ? SIG_BLOCK : SIG_UNBLOCK, &set, NULL);
+}
+
 static void
 watch_signals(struct top *t)
 {
-	static const int sigs[] = {SIGWINCH, SIGTERM, SIGINT, SIGHUP, SIGQUIT};
 	struct sigaction ignore;
 
 	memset(&ignore, 0, sizeof(ignore));
@@ -252,8 +265,11 @@ top_run(const struct cmd_opts *o, const struct client_target *target, bool foreg
 	struct top t = {.o = o, .foreground = foreground};
 	struct err e = {{0}};
 
-	if (open_screen(&t, o, &e) != 0)
+	hold_signals(true);
+	if (open_screen(&t, o, &e) != 0) {
+		hold_signals(false);
 		return top_plain(o, target, foreground);
+	}
 	atexit(ui_emergency_restore);
 	t.l.changed = on_changed;
 	t.l.lines = on_lines;
@@ -261,6 +277,7 @@ top_run(const struct cmd_opts *o, const struct client_target *target, bool foreg
 	t.l.arg = &t;
 	if (top_link_open(&t.l, o, target, foreground, &e) != 0) {
 		ui_close(&t.ui);
+		hold_signals(false);
 		top_link_close(&t.l);
 		fprintf(stderr, "mai: %s\n", e.msg);
 		return CMD_FAILED;
@@ -272,6 +289,7 @@ top_run(const struct cmd_opts *o, const struct client_target *target, bool foreg
 	watch_init(&t.keys, t.l.loop, STDIN_FILENO, on_keys, &t);
 	watch_set(&t.keys, LOOP_READ);
 	watch_signals(&t);
+	hold_signals(false);
 	timer_set(&t.draw, 0);
 	loop_run(t.l.loop);
 

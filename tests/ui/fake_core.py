@@ -244,6 +244,10 @@ class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
     daemon_threads = True
     allow_reuse_address = True
 
+    def handle_error(self, request, client_address):
+        if not isinstance(sys.exc_info()[1], ConnectionError):     # who leaves while it is answered
+            super().handle_error(request, client_address)
+
 
 def main():
     path = sys.argv[1]
