@@ -5,6 +5,7 @@ import os
 import pty
 import random
 import re
+import select
 import signal
 import subprocess
 import sys
@@ -507,8 +508,10 @@ def killed_restores(t):
 
 def attach_on_pty(t):
     fd, terminal = pty.openpty()
+    # a shell's jobs behind the terminal ignore interrupts, and what they start does, too
     p = subprocess.Popen([t.mai, "attach"], stdin=terminal, stdout=terminal, stderr=terminal, start_new_session=True,
-                         env=dict(t.env, TERM="xterm-256color"))
+                         env=dict(t.env, TERM="xterm-256color"),
+                         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
     os.close(terminal)
     return p, fd
 
@@ -518,8 +521,9 @@ def interrupted(p, fd):
     out = b""
     p.send_signal(signal.SIGINT)
     try:
-        while True:
+        while select.select([fd], [], [], 5)[0]:
             out += os.read(fd, 65536)
+        p.kill()
     except OSError:
         pass                               # nobody holds the other side any more
     os.close(fd)

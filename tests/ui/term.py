@@ -196,6 +196,9 @@ def run_one(mai, fn):
         t.close()
 
 
+LIMIT = 400     # seconds that no test takes
+
+
 def run(tests):
     """Runs the tests named on the command line behind the program, or all, a few at a time, each in a process of its
     own; the exit status."""
@@ -205,8 +208,13 @@ def run(tests):
         return run_one(mai, wanted[0])
 
     def again(fn):
-        p = subprocess.run([sys.executable, "-B", os.path.abspath(sys.argv[0]), mai, fn.__name__], stdout=subprocess.PIPE,
-                           stderr=subprocess.STDOUT, encoding="utf-8", errors="replace")
+        try:
+            p = subprocess.run([sys.executable, "-B", os.path.abspath(sys.argv[0]), mai, fn.__name__],
+                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", errors="replace",
+                               timeout=LIMIT)
+        except subprocess.TimeoutExpired as e:
+            print("FAIL %s\nnot over after %d s: %s" % (fn.__name__, LIMIT, e.output), flush=True)
+            return 1
         print(p.stdout, end="", flush=True)
         return p.returncode
     with concurrent.futures.ThreadPoolExecutor(int(os.environ.get("MAI_UI_JOBS", "3"))) as pool:
