@@ -11,6 +11,9 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 from lib.mai import Mai   # noqa: E402
 
+# A shell's jobs behind the terminal ignore interrupts, and so would all that is started here.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "limit(seconds): hard limit of one test")

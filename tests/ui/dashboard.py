@@ -508,10 +508,8 @@ def killed_restores(t):
 
 def attach_on_pty(t):
     fd, terminal = pty.openpty()
-    # a shell's jobs behind the terminal ignore interrupts, and what they start does, too
     p = subprocess.Popen([t.mai, "attach"], stdin=terminal, stdout=terminal, stderr=terminal, start_new_session=True,
-                         env=dict(t.env, TERM="xterm-256color"),
-                         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
+                         env=dict(t.env, TERM="xterm-256color"))
     os.close(terminal)
     return p, fd
 
