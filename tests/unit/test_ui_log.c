@@ -260,6 +260,19 @@ test_put_away(void **state)
 	fix_key(f, 'C');	/* nothing came: back */
 	fix_compose(f, 80, 24);
 	assert_row(f, 21, "12:04:31 c  new 51");
+	/* What the screen says of it is nothing that came, even where it is shown; a mark is. */
+	fix_key(f, '2');
+	fix_key(f, 'C');
+	fix_compose(f, 80, 24);
+	assert_row(f, 7, "12:04:31 m  screen: older lines are hidden; C again or Esc brings them back");
+	fix_key(f, 'C');
+	assert_int_equal(f->s.log.since, 0);
+	fix_key(f, 'C');
+	fix_key(f, UI_K_ENTER);
+	fix_key(f, 'C');
+	assert_int_not_equal(f->s.log.since, 0);
+	fix_key(f, 'C');
+	assert_int_equal(f->s.log.since, 0);
 }
 
 static void
