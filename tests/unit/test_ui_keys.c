@@ -99,6 +99,12 @@ test_restart(void **state)
 	assert_intent('s', UI_START, QWEN);
 	assert_intent('R', UI_NONE, NULL);
 	assert_int_equal(f->s.popup.kind, POPUP_FORCE);
+	/* There is no process: none is said to be killed. */
+	fix_compose(f, 80, 24);
+	assert_true(fix_shows(f, "Start " QWEN " again?"));
+	assert_true(fix_shows(f, "It is not running: there is nothing to kill."));
+	fix_compose(f, 40, 12);
+	assert_true(fix_shows(f, "not running: none to kill"));
 	later(UI_ARM_MS);
 	assert_intent('y', UI_FORCE_RESTART, QWEN);
 }
