@@ -217,6 +217,16 @@ note_link(struct ui_state *s, const struct ui_link_state *link)
 	s->log.older = link->older;
 }
 
+/* One that was chosen and has no row any more is chosen no more: keys are for another, and so are the panes. */
+static void
+drop_choice(struct ui_state *s, const struct view *v)
+{
+	const struct view_engine *e = view_engine_find(v, s->model);
+
+	if (s->link == UI_LINK_UP && (e == NULL || !ui_is_loaded(s, e)))
+		s->model[0] = '\0';
+}
+
 /* The log is of the model that was chosen among several. */
 static void
 lay_out(struct ui_state *s, const struct view *v)
@@ -241,6 +251,7 @@ ui_compose(struct ui_state *s, struct grid *g, const struct view *v, struct view
 	enum ui_jump waited;
 
 	note_link(s, link);
+	drop_choice(s, v);
 	lay_out(s, v);
 	g->ascii = s->ascii;
 	grid_size(g, s->lay.rows, s->lay.cols);

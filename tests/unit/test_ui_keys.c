@@ -1000,6 +1000,10 @@ test_boxes(void **state)
 	assert_int_equal(f->s.popup.kind, POPUP_INFO);
 	fix_key(f, 'i');
 	assert_int_equal(f->s.popup.kind, POPUP_NONE);
+	/* When the chosen one has no row any more, the panes are of the one that keys are for. */
+	fix_engine(f, LLAMA, "mlx_lm.server", "mlx")->state = ENGINE_READY;
+	fix_request(f, 7, "c:1", LLAMA, REQ_GENERATING, 1, -1, -1, -1);
+	fix_compose(f, 80, 24);
 	fix_request(f, 7, "c:1", QWEN, REQ_GENERATING, 1, -1, -1, -1);
 	fix_compose(f, 80, 24);
 	assert_intent(UI_K_ENTER, UI_NONE, NULL);	/* in the log: a mark */
