@@ -1056,6 +1056,30 @@ test_panes(void **state)
 	for (uint64_t i = 1; i < 9; i++)
 		fix_request(f, i, "c:1", QWEN, REQ_GENERATING, 10 - (double)i, -1, (int64_t)i * 10, 100 - (double)i);
 	fix_compose(f, 80, 24);
+/* The requests of the chosen model have ended: others' are no reason to take the keys again when new ones come. */
+static void
+test_focus_stays_in_the_log(void **state)
+{
+	(void)state;
+	f->v.engines[1].state = ENGINE_READY;
+	fix_request(f, 7, "c:1", GEMMA, REQ_GENERATING, 1, -1, -1, -1);
+	fix_request(f, 8, "c:2", QWEN, REQ_GENERATING, 1, -1, -1, -1);
+	fix_compose(f, 80, 24);
+	fix_key(f, '\t');
+	fix_key(f, 'j');
+	fix_compose(f, 80, 24);
+	fix_key(f, '\t');
+	fix_compose(f, 80, 24);
+	assert_int_equal(f->s.focus, FOCUS_REQUESTS);
+	free(f->v.requests[0].model);
+	f->v.requests[0].model = xstrdup(QWEN);
+	fix_compose(f, 80, 24);
+	assert_int_equal(f->s.focus, FOCUS_LOG);
+	fix_request(f, 9, "c:1", GEMMA, REQ_GENERATING, 1, -1, -1, -1);
+	fix_compose(f, 80, 24);
+	assert_int_equal(f->s.focus, FOCUS_LOG);
+}
+
 	assert_int_equal(f->s.lay.req_rows, 5);
 	fix_key(f, '-');	/* the log has the focus */
 	fix_compose(f, 80, 24);
@@ -1124,3 +1148,4 @@ main(void)
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
+		cmocka_unit_test_setup_teardown(test_focus_stays_in_the_log, setup, teardown),
