@@ -688,6 +688,30 @@ test_last_error(void **state)
 	be(ENGINE_FAILED);
 	assert_int_equal(f->s.log.cur, cause);
 	assert_true(fix_shows(f, "PAUSED +3 new"));	/* that is no error */
+	/* Who asks for it has it, and gets on from there; an earlier one is not what it died of. */
+	fix_key(f, 'e');
+	assert_int_equal(f->s.log.cur, cause);
+	assert_streq(f->s.msg.text, "it failed with this; e goes to the next error, E to the one before");
+	fix_key(f, 'e');
+	assert_int_equal(f->s.log.cur, VIEW_KEY(view_log_at(f->log, view_log_count(f->log) - 1)->seq));
+	fix_key(f, 'G');
+	fix_key(f, 'e');
+	assert_int_equal(f->s.log.cur, cause);
+	fix_key(f, 'e');
+	assert_int_not_equal(f->s.log.cur, cause);
+	be(ENGINE_STARTING);
+	fix_key(f, 'G');
+	line_of(QWEN, "m ", QWEN ": failed -> starting (user)");
+	cause = line_of(QWEN, "cE", "out of memory");
+	be(ENGINE_FAILED);
+	assert_true(fix_shows(f, "Log all, last error"));
+	fix_key(f, 'E');
+	fix_compose(f, 80, 24);
+	assert_false(fix_shows(f, "last error "));
+	f->s.msg.text[0] = '\0';
+	fix_key(f, 'e');
+	assert_int_equal(f->s.log.cur, cause);
+	assert_streq(f->s.msg.text, "");
 	/* Hidden lines are not said not to be there. */
 	fix_key(f, 'G');
 	fix_key(f, '&');
@@ -976,8 +1000,23 @@ test_several_models(void **state)
 	fix_compose(f, 80, 24);
 	assert_intent('r', UI_RESTART, QWEN);
 	assert_streq(f->s.log.model, "");
+	/* When the chosen one has no row any more, the panes are of the one that keys are for. */
+	fix_engine(f, LLAMA, "mlx_lm.server", "mlx")->state = ENGINE_READY;
+	fix_request(f, 7, "c:1", LLAMA, REQ_GENERATING, 1, -1, -1, -1);
+	fix_compose(f, 80, 24);
 	fix_key(f, 'j');
+	fix_compose(f, 80, 24);
+	assert_true(fix_shows(f, "Requests 0 of 1, " GEMMA));
 	f->v.engines[1].state = ENGINE_STOPPED;
+	fix_compose(f, 80, 24);
+	assert_int_equal(f->s.lay.models, 2);
+	assert_true(fix_shows(f, "Requests 1 "));
+	assert_streq(f->s.log.model, "");
+	f->v.engines[1].state = ENGINE_READY;
+	fix_compose(f, 80, 24);
+	later(1000);
+	assert_intent('r', UI_RESTART, QWEN);
+	f->v.engines[1].state = f->v.engines[2].state = ENGINE_STOPPED;
 	fix_compose(f, 80, 24);
 	assert_int_equal(f->s.lay.models, 0);
 	assert_int_equal(f->s.focus, FOCUS_LOG);
@@ -1000,10 +1039,6 @@ test_boxes(void **state)
 	assert_int_equal(f->s.popup.kind, POPUP_INFO);
 	fix_key(f, 'i');
 	assert_int_equal(f->s.popup.kind, POPUP_NONE);
-	/* When the chosen one has no row any more, the panes are of the one that keys are for. */
-	fix_engine(f, LLAMA, "mlx_lm.server", "mlx")->state = ENGINE_READY;
-	fix_request(f, 7, "c:1", LLAMA, REQ_GENERATING, 1, -1, -1, -1);
-	fix_compose(f, 80, 24);
 	fix_request(f, 7, "c:1", QWEN, REQ_GENERATING, 1, -1, -1, -1);
 	fix_compose(f, 80, 24);
 	assert_intent(UI_K_ENTER, UI_NONE, NULL);	/* in the log: a mark */
@@ -1019,6 +1054,30 @@ test_boxes(void **state)
 	assert_intent('Y', UI_NONE, NULL);	/* only y is yes */
 	assert_int_equal(f->s.popup.kind, POPUP_CANCEL);
 	assert_intent('y', UI_CANCEL, NULL);
+}
+
+/* The requests of the chosen model have ended: others' are no reason to take the keys again when new ones come. */
+static void
+test_focus_stays_in_the_log(void **state)
+{
+	(void)state;
+	f->v.engines[1].state = ENGINE_READY;
+	fix_request(f, 7, "c:1", GEMMA, REQ_GENERATING, 1, -1, -1, -1);
+	fix_request(f, 8, "c:2", QWEN, REQ_GENERATING, 1, -1, -1, -1);
+	fix_compose(f, 80, 24);
+	fix_key(f, '\t');
+	fix_key(f, 'j');
+	fix_compose(f, 80, 24);
+	fix_key(f, '\t');
+	fix_compose(f, 80, 24);
+	assert_int_equal(f->s.focus, FOCUS_REQUESTS);
+	free(f->v.requests[0].model);
+	f->v.requests[0].model = xstrdup(QWEN);
+	fix_compose(f, 80, 24);
+	assert_int_equal(f->s.focus, FOCUS_LOG);
+	fix_request(f, 9, "c:1", GEMMA, REQ_GENERATING, 1, -1, -1, -1);
+	fix_compose(f, 80, 24);
+	assert_int_equal(f->s.focus, FOCUS_LOG);
 }
 
 /* What a small screen takes away comes back with a large one, unless something was chosen meanwhile. */
@@ -1056,30 +1115,6 @@ test_panes(void **state)
 	for (uint64_t i = 1; i < 9; i++)
 		fix_request(f, i, "c:1", QWEN, REQ_GENERATING, 10 - (double)i, -1, (int64_t)i * 10, 100 - (double)i);
 	fix_compose(f, 80, 24);
-/* The requests of the chosen model have ended: others' are no reason to take the keys again when new ones come. */
-static void
-test_focus_stays_in_the_log(void **state)
-{
-	(void)state;
-	f->v.engines[1].state = ENGINE_READY;
-	fix_request(f, 7, "c:1", GEMMA, REQ_GENERATING, 1, -1, -1, -1);
-	fix_request(f, 8, "c:2", QWEN, REQ_GENERATING, 1, -1, -1, -1);
-	fix_compose(f, 80, 24);
-	fix_key(f, '\t');
-	fix_key(f, 'j');
-	fix_compose(f, 80, 24);
-	fix_key(f, '\t');
-	fix_compose(f, 80, 24);
-	assert_int_equal(f->s.focus, FOCUS_REQUESTS);
-	free(f->v.requests[0].model);
-	f->v.requests[0].model = xstrdup(QWEN);
-	fix_compose(f, 80, 24);
-	assert_int_equal(f->s.focus, FOCUS_LOG);
-	fix_request(f, 9, "c:1", GEMMA, REQ_GENERATING, 1, -1, -1, -1);
-	fix_compose(f, 80, 24);
-	assert_int_equal(f->s.focus, FOCUS_LOG);
-}
-
 	assert_int_equal(f->s.lay.req_rows, 5);
 	fix_key(f, '-');	/* the log has the focus */
 	fix_compose(f, 80, 24);
@@ -1142,10 +1177,10 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_several_models, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_failed_rows, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_boxes, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_focus_stays_in_the_log, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_back_from_small, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_panes, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
-		cmocka_unit_test_setup_teardown(test_focus_stays_in_the_log, setup, teardown),
