@@ -154,7 +154,7 @@ stop(struct ui_state *s, enum ui_screen screen, const struct view *v, const stru
 static void
 restart(struct ui_state *s, enum ui_screen screen, const struct view_engine *e, uint64_t now, struct ui_intent *out)
 {
-	if ((screen == SCREEN_RUNNING || screen == SCREEN_STOPPING) && e->in_flight > 0)
+	if ((screen == SCREEN_RUNNING || screen == SCREEN_STOPPING || screen == SCREEN_SWAPPING) && e->in_flight > 0)
 		ui_popup_open(s, POPUP_RESTART, e->id, 0, now);
 	else
 		ui_send(s, out, UI_RESTART, e->id, 0, now);

@@ -197,6 +197,11 @@ test_swap(void **state)
 	assert_row(f, 23, " x Cancel swap  R Force now  f Follow  / Search  & Filter        ? Help  q Quit");
 	assert_intent('x', UI_STOP, GEMMA);
 	assert_intent('R', UI_STOP, QWEN);
+	/* A restart of the one that drains ends the swap: it asks as ever. */
+	f->v.engines[0].in_flight = 2;
+	assert_intent('r', UI_NONE, NULL);
+	assert_int_equal(f->s.popup.kind, POPUP_RESTART);
+	fix_key(f, UI_K_ESC);
 	f->v.swap_step = 3;
 	fix_compose(f, 80, 24);
 	assert_row(f, 23, " x Cancel swap  f Follow  / Search  & Filter                     ? Help  q Quit");
