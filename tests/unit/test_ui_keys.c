@@ -129,6 +129,15 @@ test_pending(void **state)
 	f->v.seq++;
 	fix_compose(f, 80, 24);
 	assert_row(f, 22, "");
+	/* While it drains a stop is its end. */
+	be(ENGINE_DRAINING);
+	assert_row(f, 23, " x Do not restart  f Follow  / Search  & Filter                  ? Help  q Quit");
+	assert_intent('x', UI_STOP, QWEN);
+	ui_pend(&f->s, UI_STOP, QWEN, 0, true, f->now);
+	fix_compose(f, 80, 24);
+	assert_true(fix_shows(f, " x Hurry "));
+	ui_pend(&f->s, UI_STOP, QWEN, 0, false, f->now);
+	be(ENGINE_READY);
 	/* Another model's is another action, and so is another request's. */
 	f->v.engines[1].state = ENGINE_READY;
 	snprintf(f->s.model, sizeof(f->s.model), "%s", GEMMA);
