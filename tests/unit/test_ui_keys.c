@@ -1030,6 +1030,16 @@ test_several_models(void **state)
 	fix_compose(f, 80, 24);
 	later(1000);
 	assert_intent('r', UI_RESTART, QWEN);
+	/* Where only one of them has room, its numbers are its own. */
+	f->v.in_flight = 1;
+	f->v.engines[2].in_flight = 1;
+	f->v.engines[2].tps = 12;
+	fix_compose(f, 30, 8);
+	assert_row(f, 1, "idle  17.4G");
+	snprintf(f->s.model, sizeof(f->s.model), "%s", LLAMA);
+	fix_compose(f, 30, 8);
+	assert_row(f, 1, "12.0 tok/s  1 req");
+	f->s.model[0] = '\0';
 	f->v.engines[1].state = f->v.engines[2].state = ENGINE_STOPPED;
 	fix_compose(f, 80, 24);
 	assert_int_equal(f->s.lay.models, 0);
