@@ -103,7 +103,11 @@ selected_request(struct ui_state *s, const struct view *v, uint64_t now)
 
 	if (s->focus == FOCUS_REQUESTS && r != NULL)
 		return r;
-	ui_say(s, UI_MSG_INFO, now, v->nrequests > 0 ? "Tab to the requests first" : "no request");
+	/* Newer than the frame. */
+	if (s->focus == FOCUS_REQUESTS)
+		ui_say(s, UI_MSG_INFO, now, "request %llu has ended", (unsigned long long)s->requests.key);
+	else
+		ui_say(s, UI_MSG_INFO, now, v->nrequests > 0 ? "Tab to the requests first" : "no request");
 	return NULL;
 }
 

@@ -1078,6 +1078,12 @@ test_boxes(void **state)
 	assert_intent('Y', UI_NONE, NULL);	/* only y is yes */
 	assert_int_equal(f->s.popup.kind, POPUP_CANCEL);
 	assert_intent('y', UI_CANCEL, NULL);
+	/* One that ended before the frame that shows it. */
+	fix_request(f, 8, "c:2", QWEN, REQ_GENERATING, 1, -1, -1, -1);
+	f->v.requests[0].id = 9;
+	fix_key(f, 'K');
+	assert_int_equal(f->s.popup.kind, POPUP_NONE);
+	assert_streq(f->s.msg.text, "request 7 has ended");
 }
 
 /* The requests of the chosen model have ended: others' are no reason to take the keys again when new ones come. */
