@@ -203,7 +203,8 @@ ui_popup_hint(const struct ui_state *s)
 		    s->popup.pages > 1 ? "Esc close  PgDn more  / find a key" : "Esc close  / find a key";
 	case POPUP_INFO:
 	case POPUP_DETAILS:
-		return text_hints[s->popup.kind == POPUP_DETAILS && !s->read_only][s->popup.lines > s->popup.rows];
+		return text_hints[s->popup.kind == POPUP_DETAILS && !s->read_only && !s->popup.ended]
+		    [s->popup.lines > s->popup.rows];
 	case POPUP_QUIT:
 		return "d detach  s stop and quit  Esc cancel";
 	case POPUP_STOP:

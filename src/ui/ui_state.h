@@ -69,6 +69,7 @@ struct ui_popup {
 	int top, lines, rows;		/* of text: first line shown, all of them, those that fit */
 	char *text;			/* (owned) "label\ttext" lines; NULL: not there yet */
 	char *last;			/* (owned) of a request: what was shown while it lived */
+	bool ended;			/* that request, when it was drawn last */
 };
 
 /* A box on the screen, with its frame. */

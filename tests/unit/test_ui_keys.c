@@ -1078,6 +1078,20 @@ test_boxes(void **state)
 	assert_intent('Y', UI_NONE, NULL);	/* only y is yes */
 	assert_int_equal(f->s.popup.kind, POPUP_CANCEL);
 	assert_intent('y', UI_CANCEL, NULL);
+	/* What has ended cannot be cancelled; what was seen of it stays to be read. */
+	fix_key(f, UI_K_ENTER);
+	fix_compose(f, 80, 24);
+	assert_true(fix_shows(f, "─ K cancel  Esc close "));
+	f->v.requests[0].id = 6;
+	fix_compose(f, 80, 24);
+	assert_true(fix_shows(f, "ended; the last that was seen of it"));
+	assert_true(fix_shows(f, "─ Esc close "));
+	fix_key(f, 'K');
+	fix_compose(f, 80, 24);
+	assert_int_equal(f->s.popup.kind, POPUP_DETAILS);
+	fix_key(f, UI_K_ESC);
+	f->v.requests[0].id = 7;
+	fix_compose(f, 80, 24);
 	/* One that ended before the frame that shows it. */
 	fix_request(f, 8, "c:2", QWEN, REQ_GENERATING, 1, -1, -1, -1);
 	f->v.requests[0].id = 9;
