@@ -216,6 +216,9 @@ const char *ui_popup_hint(const struct ui_state *s);
 
 void ui_picker_draw(struct ui_state *s, struct grid *g, const struct view *v);
 void ui_picker_key(struct ui_state *s, int key, const struct view *v, uint64_t now, struct ui_intent *out);
+/* A model was picked: asks for it, or shows it when it runs already. */
+void ui_swap_to(struct ui_state *s, const struct view *v, const struct view_engine *e, uint64_t now,
+    struct ui_intent *out);
 void ui_confirm_draw(struct ui_state *s, struct grid *g, const struct view *v);
 void ui_confirm_key(struct ui_state *s, int key, uint64_t now, struct ui_intent *out);
 void ui_help_draw(struct ui_state *s, struct grid *g);

@@ -781,6 +781,11 @@ test_palette(void **state)
 	type("gem");
 	assert_intent(UI_K_ENTER, UI_SWAP, GEMMA);
 	fix_key(f, ':');
+	type("swap Qwen");
+	later(UI_ARM_MS);
+	assert_intent(UI_K_ENTER, UI_NONE, NULL);
+	assert_streq(f->s.msg.text, QWEN " is running already");
+	fix_key(f, ':');
 	type("set time ago");
 	later(UI_ARM_MS);
 	fix_key(f, UI_K_ENTER);
