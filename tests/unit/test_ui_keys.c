@@ -155,6 +155,31 @@ test_pending(void **state)
 	assert_int_equal(f->s.npending, 0);
 }
 
+/* Somebody else stopped it while the question was open: a yes would cut the requests that it gives time to. */
+static void
+test_stopped_by_another(void **state)
+{
+	(void)state;
+	f->v.engines[0].in_flight = 2;
+	fix_key(f, 'x');
+	fix_compose(f, 80, 24);
+	assert_true(fix_shows(f, "2 requests in flight will be given 30s to finish"));
+	be(ENGINE_DRAINING);
+	assert_int_equal(f->s.popup.kind, POPUP_NONE);
+	assert_streq(f->s.msg.text, QWEN " is draining now");
+	be(ENGINE_READY);
+	fix_key(f, 'x');
+	fix_compose(f, 80, 24);
+	later(UI_ARM_MS);
+	f->v.engines[0].state = ENGINE_DRAINING;	/* before the frame that shows it */
+	assert_intent('y', UI_NONE, NULL);
+	/* A restart drains on. */
+	fix_compose(f, 80, 24);
+	fix_key(f, 'r');
+	fix_compose(f, 80, 24);
+	assert_int_equal(f->s.popup.kind, POPUP_RESTART);
+}
+
 /* What asks the core goes when the core does; what is sent then goes nowhere. */
 static void
 test_lost_meanwhile(void **state)
@@ -1198,6 +1223,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_stop_asks, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_restart, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_pending, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_stopped_by_another, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_lost_meanwhile, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_swap, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_quit, setup, teardown),
