@@ -173,6 +173,20 @@ test_stopped_by_another(void **state)
 	later(UI_ARM_MS);
 	f->v.engines[0].state = ENGINE_DRAINING;	/* before the frame that shows it */
 	assert_intent('y', UI_NONE, NULL);
+	/* Nor is a key without a question one where the screen promises it. */
+	f->s.msg.text[0] = '\0';
+	assert_intent('x', UI_NONE, NULL);
+	assert_streq(f->s.msg.text, QWEN " is draining now");
+	f->v.swap_from = xstrdup(QWEN);
+	f->v.swap_to = xstrdup(GEMMA);
+	f->v.swap_step = 1;
+	assert_intent('x', UI_NONE, NULL);
+	assert_intent('R', UI_NONE, NULL);
+	fix_compose(f, 80, 24);
+	assert_intent('R', UI_STOP, QWEN);
+	free(f->v.swap_from);
+	free(f->v.swap_to);
+	f->v.swap_from = f->v.swap_to = NULL;
 	/* A restart drains on. */
 	fix_compose(f, 80, 24);
 	fix_key(f, 'r');
