@@ -240,6 +240,16 @@ lay_out(struct ui_state *s, const struct view *v)
 	free(keys);
 	if (w.nmodels == 0 && s->focus == FOCUS_MODELS)
 		s->focus = FOCUS_LOG;
+	if (s->zoom_auto) {
+		w.zoom = ZOOM_NONE;
+		ui_layout(&s->lay, &w);
+		/* There is room, or nothing to show. */
+		if (s->lay.req_rows > 0 || w.nrequests == 0) {
+			s->zoom = ZOOM_NONE;
+			s->zoom_auto = false;
+		}
+		w.zoom = s->zoom;
+	}
 	ui_layout(&s->lay, &w);
 	snprintf(s->log.model, sizeof(s->log.model), "%s", w.nmodels > 0 ? s->model : "");
 }

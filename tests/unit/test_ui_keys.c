@@ -1168,6 +1168,32 @@ test_focus_stays_in_the_log(void **state)
 	assert_int_equal(f->s.focus, FOCUS_LOG);
 }
 
+/* Requests that are shown alone for want of room give it back when there is some, and when they have ended. */
+static void
+test_alone_for_a_while(void **state)
+{
+	(void)state;
+	fix_request(f, 7, "c:1", QWEN, REQ_GENERATING, 1, -1, -1, -1);
+	fix_compose(f, 40, 12);
+	fix_key(f, '\t');
+	fix_compose(f, 40, 12);
+	assert_int_equal(f->s.zoom, ZOOM_REQUESTS);
+	fix_compose(f, 80, 24);
+	assert_int_equal(f->s.zoom, ZOOM_NONE);
+	assert_int_equal(f->s.focus, FOCUS_REQUESTS);
+	fix_key(f, '\t');
+	fix_compose(f, 40, 12);
+	fix_key(f, '\t');
+	fix_compose(f, 40, 12);
+	assert_int_equal(f->s.zoom, ZOOM_REQUESTS);
+	f->v.nrequests = 0;
+	fix_compose(f, 40, 12);
+	assert_int_equal(f->s.zoom, ZOOM_NONE);
+	assert_int_equal(f->s.focus, FOCUS_LOG);
+	assert_true(fix_shows(f, "Log all"));
+	f->v.nrequests = 1;
+}
+
 /* What a small screen takes away comes back with a large one, unless something was chosen meanwhile. */
 static void
 test_back_from_small(void **state)
@@ -1267,6 +1293,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_failed_rows, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_boxes, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_focus_stays_in_the_log, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_alone_for_a_while, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_back_from_small, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_panes, setup, teardown),
 	};
