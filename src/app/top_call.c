@@ -275,8 +275,11 @@ top_spawned(struct top *t)
 	t->spawned = 0;
 	n = read(t->complaints, said, sizeof(said) - 1);
 	close(t->complaints);
-	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 0) {
+		/* It is there: nobody has to wait for the next try. */
+		top_link_retry(&t->l);
 		return false;
+	}
 	said[n > 0 ? n : 0] = '\0';
 	skip = strncmp(said, "mai: ", 5) == 0 ? 5 : 0;
 	strbuf_puts(&text, "the supervisor did not start: ");

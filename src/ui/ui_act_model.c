@@ -103,7 +103,11 @@ selected_request(struct ui_state *s, const struct view *v, uint64_t now)
 
 	if (s->focus == FOCUS_REQUESTS && r != NULL)
 		return r;
-	ui_say(s, UI_MSG_INFO, now, v->nrequests > 0 ? "Tab to the requests first" : "no request");
+	/* Newer than the frame. */
+	if (s->focus == FOCUS_REQUESTS)
+		ui_say(s, UI_MSG_INFO, now, "request %llu has ended", (unsigned long long)s->requests.key);
+	else
+		ui_say(s, UI_MSG_INFO, now, v->nrequests > 0 ? "Tab to the requests first" : "no request");
 	return NULL;
 }
 
@@ -154,7 +158,7 @@ stop(struct ui_state *s, enum ui_screen screen, const struct view *v, const stru
 static void
 restart(struct ui_state *s, enum ui_screen screen, const struct view_engine *e, uint64_t now, struct ui_intent *out)
 {
-	if ((screen == SCREEN_RUNNING || screen == SCREEN_STOPPING) && e->in_flight > 0)
+	if ((screen == SCREEN_RUNNING || screen == SCREEN_STOPPING || screen == SCREEN_SWAPPING) && e->in_flight > 0)
 		ui_popup_open(s, POPUP_RESTART, e->id, 0, now);
 	else
 		ui_send(s, out, UI_RESTART, e->id, 0, now);
@@ -219,11 +223,15 @@ act_engine(struct ui_state *s, enum ui_action a, const struct view *v, uint64_t 
 {
 	const struct view_engine *e = ui_engine(s, v);
 	enum ui_screen screen = ui_screen_of(s, v, s->link);
+	bool ends = s->screen == SCREEN_RUNNING && (screen == SCREEN_STOPPING || screen == SCREEN_SWAPPING);
 
 	if (e == NULL)
 		ui_say(s, UI_MSG_INFO, now, "no model yet: m picks one");
 	else if (is_news(s, e, now))
 		ui_say(s, UI_MSG_WARN, now, "keys are for %s now; again, if it is meant", e->name);
+	else if (ends && (a == ACT_STOP || a == ACT_FORCE))
+		/* Then these keys ask nothing, and cut what drains. */
+		ui_say(s, UI_MSG_WARN, now, "%s is %s now", e->name, engine_state_name(e->state));
 	else if (a == ACT_INFO)
 		info(s, e, now, out);
 	else if (a == ACT_PIN || a == ACT_UNPIN)

@@ -40,22 +40,28 @@ note_text(const struct ui_state *s, char *out, size_t size, const struct view *v
 	}
 }
 
+/* Of several models the numbers are those of the one that is named. */
 static void
-running_text(char *out, size_t size, const struct view *v, const struct view_engine *e)
+running_text(const struct ui_state *s, char *out, size_t size, const struct view *v, const struct view_engine *e)
 {
+	bool own = ui_loaded(s, v) > 0;
 	uint64_t rss = v->rss != 0 && e == view_current(v) ? v->rss : e->rss;
+	uint64_t in_flight = own ? (uint64_t)e->in_flight : v->in_flight;
+	uint64_t waiting = own ? (uint64_t)e->queued : v->queued;
+	double tps = own ? e->tps : v->tps;
 	char mem[32] = "", queued[32] = "";
 
 	if (rss != 0)
 		text_size(mem, sizeof(mem), rss);
-	if (v->queued > 0)
-		snprintf(queued, sizeof(queued), " +%llu q", (unsigned long long)v->queued);
-	if (v->in_flight == 0 && v->queued == 0)
+	if (waiting > 0)
+		snprintf(queued, sizeof(queued), " +%llu q", (unsigned long long)waiting);
+	if (in_flight == 0 && waiting == 0)
 		snprintf(out, size, "idle  %s", mem);
-	else if (v->tps >= 0)
-		snprintf(out, size, "%s%.1f tok/s  %llu req%s  %s", head_estimated(v, NULL) ? "~" : "", v->tps, (unsigned long long)v->in_flight, queued, mem);
+	else if (tps >= 0)
+		snprintf(out, size, "%s%.1f tok/s  %llu req%s  %s", head_estimated(v, own ? e : NULL) ? "~" : "", tps,
+		    (unsigned long long)in_flight, queued, mem);
 	else
-		snprintf(out, size, "%llu req%s  %s", (unsigned long long)v->in_flight, queued, mem);
+		snprintf(out, size, "%llu req%s  %s", (unsigned long long)in_flight, queued, mem);
 }
 
 static void
@@ -76,7 +82,7 @@ second_text(const struct ui_state *s, char *out, size_t size, const struct view 
 		    e != NULL ? ui_screen_word(ui_screen_of_engine(e)) : "", link->tries, d);
 		break;
 	case SCREEN_RUNNING:
-		running_text(out, size, v, e);
+		running_text(s, out, size, v, e);
 		break;
 	case SCREEN_SWAPPING:
 		from = v->swap_from != NULL ? view_engine_find(v, v->swap_from) : NULL;

@@ -235,12 +235,22 @@ ui_log_set_wrap(struct ui_log *s, bool on)
 	s->redrawn = false;
 }
 
+/* Whether something is shown behind what is hidden, but for what the screen itself said. */
+static bool
+has_come(const struct ui_log *s, const struct view_log *log)
+{
+	for (long i = (long)view_log_count(log); (i = ui_log_step(s, log, i - 1, -1)) >= 0;)
+		if (!view_log_at(log, (size_t)i)->note || view_log_at(log, (size_t)i)->level == UI_LOG_MARK)
+			return true;
+	return false;
+}
+
 void
 ui_log_put_away(struct ui_log *s, const struct view_log *log, uint64_t wall_ms)
 {
 	uint64_t last = last_key(log);
 
-	if (s->since != 0 && last == s->since) {
+	if (s->since != 0 && !has_come(s, log)) {
 		s->since = s->since_wall = 0;
 		return;
 	}

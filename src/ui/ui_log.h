@@ -36,6 +36,7 @@ struct ui_log {
 	bool at_error;		/* the selected line is an error: "error n of m" */
 	bool want_failure;	/* it is to show what failed died of, which may come later than the state */
 	char failed[256];	/* the model of JUMP_FAILURE */
+	uint64_t cause;		/* the line that was last shown for that */
 	/* patterns */
 	struct ui_pattern filter, search;
 	bool scanned;		/* lines with keys lo..hi were looked at */
@@ -109,7 +110,8 @@ bool ui_log_in_error(const struct view_line *l, bool in);
  * of the model s->failed died of. */
 enum ui_found ui_log_jump(struct ui_log *s, const struct view_log *log, enum ui_jump what);
 enum ui_found ui_log_settle(struct ui_log *s, const struct view_log *log);
-/* The same for a model, without waiting: UI_NOT_YET asks for another call when more lines are there. */
+/* The same for a model, without waiting: UI_NOT_YET asks for another call when more lines are there, UI_IS_LAST says
+ * that the log stands there already. */
 enum ui_found ui_log_show_failure(struct ui_log *s, const struct view_log *log, const char *model);
 
 #endif

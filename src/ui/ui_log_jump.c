@@ -96,15 +96,14 @@ jump_search(struct ui_log *s, const struct view_log *log, enum ui_jump what)
 }
 
 static enum ui_found
-jump_error(struct ui_log *s, const struct view_log *log, enum ui_jump what)
+jump_error(struct ui_log *s, const struct view_log *log, enum ui_jump what, uint64_t at)
 {
-	uint64_t at = s->follow ? UINT64_MAX : s->at_error || what == JUMP_ERROR_BACK ? s->cur : s->top;
 	struct spots p = find_errors(s, log, at);
 	bool was_auto = s->auto_pause, back = what == JUMP_ERROR_BACK || s->follow;
 	long i = back ? p.before : p.behind;
 
 	/* Who asks for the last error of a failure has it before him. */
-	if (!back && was_auto && s->at_error) {
+	if (!back && was_auto && s->at_error && s->cur == s->cause) {
 		s->auto_pause = false;
 		return UI_IS_LAST;
 	}
@@ -178,16 +177,23 @@ ui_log_show_failure(struct ui_log *s, const struct view_log *log, const char *mo
 		return UI_NOT_YET;
 	if (i < 0)
 		return UI_NOT_FOUND;
+	if (!s->follow && s->cur == view_log_at(log, (size_t)i)->key)
+		return UI_IS_LAST;
 	ui_log_show(s, log, i, 2);
+	s->cause = s->cur;
 	s->at_error = view_log_at(log, (size_t)i)->level == 'E';
 	return UI_FOUND;
 }
 
+/* Who has the line before him is told so once, when it came by itself, and goes on to the next error. */
 static enum ui_found
 jump_failure(struct ui_log *s, const struct view_log *log)
 {
 	enum ui_found found = ui_log_show_failure(s, log, s->failed);
 
+	if (found == UI_IS_LAST && !s->auto_pause)
+		return jump_error(s, log, JUMP_ERROR, s->cur);
+	s->auto_pause = s->auto_pause && found != UI_IS_LAST;
 	return found == UI_NOT_YET ? wait(s, JUMP_FAILURE) : found;
 }
 
@@ -200,7 +206,8 @@ ui_log_jump(struct ui_log *s, const struct view_log *log, enum ui_jump what)
 		return UI_NOT_FOUND;
 	case JUMP_ERROR:
 	case JUMP_ERROR_BACK:
-		return jump_error(s, log, what);
+		return jump_error(s, log, what, s->follow ? UINT64_MAX :
+		    s->at_error || what == JUMP_ERROR_BACK ? s->cur : s->top);
 	case JUMP_FAILURE:
 		return jump_failure(s, log);
 	default:

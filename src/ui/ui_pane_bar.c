@@ -148,13 +148,17 @@ put_item(struct ui_state *s, struct grid *g, int row, int col, int right, enum u
 static void
 key_bar(struct ui_state *s, struct grid *g, const struct view *v, int row)
 {
+	const struct view_engine *e = ui_engine(s, v);
 	bool help = s->screen != SCREEN_LINK_DOWN;
+	bool again = e != NULL && ui_pends(s, UI_RESTART, e->id, 0) && !ui_pends(s, UI_STOP, e->id, 0);
 	const char *fixed = help ? "? Help  q Quit" : "q Quit";
 	int right = g->cols - s->lay.margin - text_width(fixed), col = 1, used;
 
 	if (right < 0)
 		right = 0;
 	for (size_t i = 0; i < ui_nbar_items; i++) {
+		const char *label = ui_bar_items[i].label;
+
 		if (ui_bar_items[i].screen != s->screen || !ui_allowed(s, ui_bar_items[i].action))
 			continue;
 		/* Only a row among others can be put away. */
@@ -163,7 +167,10 @@ key_bar(struct ui_state *s, struct grid *g, const struct view *v, int row)
 		/* Only a drain can be cut short. */
 		if (s->screen == SCREEN_SWAPPING && ui_bar_items[i].action == ACT_FORCE && v->swap_step != 1)
 			continue;
-		used = put_item(s, g, row, col, right - 1, ui_bar_items[i].action, ui_bar_items[i].label);
+		/* What drains for a restart only drains on, and is not started again. */
+		if (s->screen == SCREEN_STOPPING && ui_bar_items[i].action == ACT_STOP && again)
+			label = "Do not restart";
+		used = put_item(s, g, row, col, right - 1, ui_bar_items[i].action, label);
 		if (used == 0)
 			break;
 		col += used + 2;

@@ -244,6 +244,9 @@ ui_pane_requests(struct ui_state *s, struct grid *g, const struct view *v, uint6
 	uint64_t *keys;
 	size_t *at, n;
 
+	n = ui_requests_shown(s, v, &at, &keys);
+	free(at);
+	free(keys);
 	/* Room that comes back brings the focus back, requests that have ended do not. */
 	if (s->lay.req_rows == 0 && s->focus == FOCUS_REQUESTS) {
 		s->focus = FOCUS_LOG;
@@ -252,12 +255,9 @@ ui_pane_requests(struct ui_state *s, struct grid *g, const struct view *v, uint6
 		s->focus = FOCUS_REQUESTS;
 		s->focus_kept = false;
 	}
-	s->focus_kept = s->focus_kept && v->nrequests > 0;
+	s->focus_kept = s->focus_kept && n > 0;
 	if (s->lay.req_rule < 0)
 		return;
-	n = ui_requests_shown(s, v, &at, &keys);
-	free(at);
-	free(keys);
 	if (model != NULL && v->nrequests > 0)
 		snprintf(title, sizeof(title), "Requests %zu of %zu, %s%s", n, v->nrequests, head_name(v, model), orders[s->sort]);
 	else

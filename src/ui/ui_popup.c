@@ -88,7 +88,9 @@ void
 ui_popup_check(struct ui_state *s, const struct view *v, uint64_t now)
 {
 	const struct view_engine *e = view_engine_find(v, s->popup.model);
-	bool on = e != NULL && (e->state == ENGINE_READY || e->state == ENGINE_DRAINING || e->state == ENGINE_STARTING);
+	/* A stop of what drains already would cut what the question gives time to. */
+	bool drains = e != NULL && e->state == ENGINE_DRAINING && s->popup.kind == POPUP_RESTART;
+	bool on = e != NULL && (e->state == ENGINE_READY || e->state == ENGINE_STARTING || drains);
 
 	offer_models(s, v, now);
 	/* A question to a core that is not there has no answer. */
@@ -158,6 +160,8 @@ void
 ui_popup_key(struct ui_state *s, int key, const struct view *v, struct view_log *log, uint64_t now,
     struct ui_intent *out)
 {
+	/* The view may be newer than the question on the screen. */
+	ui_popup_check(s, v, now);
 	switch (s->popup.kind) {
 	case POPUP_NONE:
 		break;
@@ -203,7 +207,8 @@ ui_popup_hint(const struct ui_state *s)
 		    s->popup.pages > 1 ? "Esc close  PgDn more  / find a key" : "Esc close  / find a key";
 	case POPUP_INFO:
 	case POPUP_DETAILS:
-		return text_hints[s->popup.kind == POPUP_DETAILS && !s->read_only][s->popup.lines > s->popup.rows];
+		return text_hints[s->popup.kind == POPUP_DETAILS && !s->read_only && !s->popup.ended]
+		    [s->popup.lines > s->popup.rows];
 	case POPUP_QUIT:
 		return "d detach  s stop and quit  Esc cancel";
 	case POPUP_STOP:

@@ -142,14 +142,26 @@ words_stop(struct words *w, bool small, const struct view *v, const char *model,
 static void
 words_force(struct words *w, bool small, const struct view *v, const char *model)
 {
+	const struct view_engine *e = view_engine_find(v, model);
+	bool runs = e != NULL && e->state != ENGINE_STOPPED && e->state != ENGINE_FAILED && e->state != ENGINE_BACKOFF;
 	int in_flight, queued;
 	char drain[32], t[400];
 
 	counts(v, model, &in_flight, &queued, drain, sizeof(drain));
-	title(w, small, v, model, "Kill", "Force restart");
+	title(w, small, v, model, runs ? "Kill" : "Start", "Force restart");
 	w->footer = "y restart  n/Esc/Enter cancel";
 	w->small_footer = "y restart  Esc cancel";
-	if (small) {
+	if (!runs) {
+		snprintf(t, sizeof(t), "Start %s again?", head_name(v, model));
+		if (!small) {
+			add(w, t, "");
+			add(w, "", "");
+		}
+		add(w, small ? "not running: none to kill" : "It is not running: there is nothing to kill.", "");
+		others_line(w, small, v, model);
+		if (!small)
+			add(w, "", "");
+	} else if (small) {
 		snprintf(t, sizeof(t), "SIGKILL, %d in flight cut", in_flight);
 		add(w, in_flight > 0 ? t : "SIGKILL, none in flight", "");
 	} else {

@@ -221,9 +221,10 @@ set(struct ui_state *s, const char *arg, struct view_log *log, uint64_t now)
 }
 
 static void
-take_argument(struct ui_state *s, enum ui_action a, const char *arg, struct view_log *log, uint64_t now,
-    struct ui_intent *out)
+take_argument(struct ui_state *s, enum ui_action a, const char *arg, const struct view *v, struct view_log *log,
+    uint64_t now, struct ui_intent *out)
 {
+	const struct view_engine *e = a == ACT_SWAP ? view_engine_find(v, arg) : NULL;
 	char text[UI_TEXT_MAX];
 
 	snprintf(text, sizeof(text), "%s", arg);
@@ -236,8 +237,8 @@ take_argument(struct ui_state *s, enum ui_action a, const char *arg, struct view
 		ui_prompt_apply(s, PROMPT_SAVE, text, log, now, out);
 	else if (s->link != UI_LINK_UP)
 		ui_say(s, UI_MSG_WARN, now, "not connected");
-	else
-		ui_send(s, out, UI_SWAP, text, 0, now);
+	else if (e != NULL)
+		ui_swap_to(s, v, e, now, out);
 }
 
 static void
@@ -258,7 +259,7 @@ run(struct ui_state *s, const struct item *it, const struct view *v, struct view
 	enum ui_action a = it->b->action;
 
 	if (it->arg != NULL) {
-		take_argument(s, a, it->arg, log, now, out);
+		take_argument(s, a, it->arg, v, log, now, out);
 	} else if (takes(it->b)) {
 		complete(s, it);
 	} else {

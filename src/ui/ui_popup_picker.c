@@ -242,16 +242,9 @@ ui_picker_draw(struct ui_state *s, struct grid *g, const struct view *v)
 	pick_fini(&p);
 }
 
-static void
-choose(struct ui_state *s, const struct view *v, const struct picks *p, uint64_t now, struct ui_intent *out)
+void
+ui_swap_to(struct ui_state *s, const struct view *v, const struct view_engine *e, uint64_t now, struct ui_intent *out)
 {
-	int at = ui_list_sync(&s->popup.list, p->keys, p->n, 1);
-	const struct view_engine *e;
-
-	if (at < 0 || now < s->popup.opened + UI_ARM_MS)
-		return;
-	e = &v->engines[p->at[at]];
-	ui_popup_close(s);
 	if (e->state != ENGINE_READY) {
 		ui_send(s, out, UI_SWAP, e->id, 0, now);
 		return;
@@ -260,6 +253,17 @@ choose(struct ui_state *s, const struct view *v, const struct picks *p, uint64_t
 	if (ui_loaded(s, v) > 0)
 		snprintf(s->model, sizeof(s->model), "%s", e->id);
 	ui_say(s, UI_MSG_INFO, now, "%s is running already", e->name);
+}
+
+static void
+choose(struct ui_state *s, const struct view *v, const struct picks *p, uint64_t now, struct ui_intent *out)
+{
+	int at = ui_list_sync(&s->popup.list, p->keys, p->n, 1);
+
+	if (at < 0 || now < s->popup.opened + UI_ARM_MS)
+		return;
+	ui_popup_close(s);
+	ui_swap_to(s, v, &v->engines[p->at[at]], now, out);
 }
 
 void

@@ -74,6 +74,7 @@ details(struct ui_state *s, struct strbuf *b, const struct view *v, uint64_t now
 {
 	const struct view_request *r = view_request_find(v, s->popup.id);
 
+	s->popup.ended = r == NULL;
 	if (r != NULL) {
 		put_request(b, v, r, view_now(v, now));
 		free(s->popup.last);
@@ -208,7 +209,7 @@ ui_text_key(struct ui_state *s, int key, uint64_t now)
 		s->popup.top = s->popup.lines;
 		break;
 	case ACT_CANCEL:
-		if (s->popup.kind == POPUP_DETAILS && s->link == UI_LINK_UP && !s->read_only)
+		if (s->popup.kind == POPUP_DETAILS && s->link == UI_LINK_UP && !s->read_only && !s->popup.ended)
 			ui_popup_open(s, POPUP_CANCEL, NULL, id, now);
 		break;
 	case ACT_ESCAPE:

@@ -115,6 +115,8 @@ ui_prompt_apply(struct ui_state *s, enum ui_prompt p, const char *text, struct v
 	int rc = 0;
 
 	remember(&s->past[p], text);
+	/* What the last one came to is no answer to this one. */
+	s->msg.at = 0;
 	switch (p) {
 	case PROMPT_FILTER:
 		rc = ui_log_set_filter(&s->log, log, text, &e);

@@ -217,6 +217,16 @@ note_link(struct ui_state *s, const struct ui_link_state *link)
 	s->log.older = link->older;
 }
 
+/* One that was chosen and has no row any more is chosen no more: keys are for another, and so are the panes. */
+static void
+drop_choice(struct ui_state *s, const struct view *v)
+{
+	const struct view_engine *e = view_engine_find(v, s->model);
+
+	if (s->link == UI_LINK_UP && (e == NULL || !ui_is_loaded(s, e)))
+		s->model[0] = '\0';
+}
+
 /* The log is of the model that was chosen among several. */
 static void
 lay_out(struct ui_state *s, const struct view *v)
@@ -230,6 +240,16 @@ lay_out(struct ui_state *s, const struct view *v)
 	free(keys);
 	if (w.nmodels == 0 && s->focus == FOCUS_MODELS)
 		s->focus = FOCUS_LOG;
+	if (s->zoom_auto) {
+		w.zoom = ZOOM_NONE;
+		ui_layout(&s->lay, &w);
+		/* There is room, or nothing to show. */
+		if (s->lay.req_rows > 0 || w.nrequests == 0) {
+			s->zoom = ZOOM_NONE;
+			s->zoom_auto = false;
+		}
+		w.zoom = s->zoom;
+	}
 	ui_layout(&s->lay, &w);
 	snprintf(s->log.model, sizeof(s->log.model), "%s", w.nmodels > 0 ? s->model : "");
 }
@@ -241,6 +261,7 @@ ui_compose(struct ui_state *s, struct grid *g, const struct view *v, struct view
 	enum ui_jump waited;
 
 	note_link(s, link);
+	drop_choice(s, v);
 	lay_out(s, v);
 	g->ascii = s->ascii;
 	grid_size(g, s->lay.rows, s->lay.cols);

@@ -69,6 +69,7 @@ struct ui_popup {
 	int top, lines, rows;		/* of text: first line shown, all of them, those that fit */
 	char *text;			/* (owned) "label\ttext" lines; NULL: not there yet */
 	char *last;			/* (owned) of a request: what was shown while it lived */
+	bool ended;			/* that request, when it was drawn last */
 };
 
 /* A box on the screen, with its frame. */
@@ -215,6 +216,9 @@ const char *ui_popup_hint(const struct ui_state *s);
 
 void ui_picker_draw(struct ui_state *s, struct grid *g, const struct view *v);
 void ui_picker_key(struct ui_state *s, int key, const struct view *v, uint64_t now, struct ui_intent *out);
+/* A model was picked: asks for it, or shows it when it runs already. */
+void ui_swap_to(struct ui_state *s, const struct view *v, const struct view_engine *e, uint64_t now,
+    struct ui_intent *out);
 void ui_confirm_draw(struct ui_state *s, struct grid *g, const struct view *v);
 void ui_confirm_key(struct ui_state *s, int key, uint64_t now, struct ui_intent *out);
 void ui_help_draw(struct ui_state *s, struct grid *g);

@@ -228,8 +228,10 @@ def started_again(t):
     with open(t.dir + "/mai/default.pid", encoding="ascii") as f:
         os.kill(int(f.read()), signal.SIGKILL)
     t.see("s Start", 5000)
+    t.see(r"retry \d+ in 4\.", 10000)
     t.keys("s")
-    t.see("RUNNING  one", 15000)
+    until(lambda: "ready" in cli(t, "status").stdout, 15000, "the core is not started")
+    t.see("RUNNING  one", 1500)		# as soon as it is there, not with the next try
     t.see("attached")
     t.keys("q")
     assert t.ended() == 0

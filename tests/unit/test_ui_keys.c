@@ -99,6 +99,12 @@ test_restart(void **state)
 	assert_intent('s', UI_START, QWEN);
 	assert_intent('R', UI_NONE, NULL);
 	assert_int_equal(f->s.popup.kind, POPUP_FORCE);
+	/* There is no process: none is said to be killed. */
+	fix_compose(f, 80, 24);
+	assert_true(fix_shows(f, "Start " QWEN " again?"));
+	assert_true(fix_shows(f, "It is not running: there is nothing to kill."));
+	fix_compose(f, 40, 12);
+	assert_true(fix_shows(f, "not running: none to kill"));
 	later(UI_ARM_MS);
 	assert_intent('y', UI_FORCE_RESTART, QWEN);
 }
@@ -123,6 +129,15 @@ test_pending(void **state)
 	f->v.seq++;
 	fix_compose(f, 80, 24);
 	assert_row(f, 22, "");
+	/* While it drains a stop is its end. */
+	be(ENGINE_DRAINING);
+	assert_row(f, 23, " x Do not restart  f Follow  / Search  & Filter                  ? Help  q Quit");
+	assert_intent('x', UI_STOP, QWEN);
+	ui_pend(&f->s, UI_STOP, QWEN, 0, true, f->now);
+	fix_compose(f, 80, 24);
+	assert_true(fix_shows(f, " x Hurry "));
+	ui_pend(&f->s, UI_STOP, QWEN, 0, false, f->now);
+	be(ENGINE_READY);
 	/* Another model's is another action, and so is another request's. */
 	f->v.engines[1].state = ENGINE_READY;
 	snprintf(f->s.model, sizeof(f->s.model), "%s", GEMMA);
@@ -138,6 +153,45 @@ test_pending(void **state)
 	for (uint64_t i = 0; i < 100; i++)
 		ui_pend(&f->s, UI_CANCEL, NULL, i, false, f->now);
 	assert_int_equal(f->s.npending, 0);
+}
+
+/* Somebody else stopped it while the question was open: a yes would cut the requests that it gives time to. */
+static void
+test_stopped_by_another(void **state)
+{
+	(void)state;
+	f->v.engines[0].in_flight = 2;
+	fix_key(f, 'x');
+	fix_compose(f, 80, 24);
+	assert_true(fix_shows(f, "2 requests in flight will be given 30s to finish"));
+	be(ENGINE_DRAINING);
+	assert_int_equal(f->s.popup.kind, POPUP_NONE);
+	assert_streq(f->s.msg.text, QWEN " is draining now");
+	be(ENGINE_READY);
+	fix_key(f, 'x');
+	fix_compose(f, 80, 24);
+	later(UI_ARM_MS);
+	f->v.engines[0].state = ENGINE_DRAINING;	/* before the frame that shows it */
+	assert_intent('y', UI_NONE, NULL);
+	/* Nor is a key without a question one where the screen promises it. */
+	f->s.msg.text[0] = '\0';
+	assert_intent('x', UI_NONE, NULL);
+	assert_streq(f->s.msg.text, QWEN " is draining now");
+	f->v.swap_from = xstrdup(QWEN);
+	f->v.swap_to = xstrdup(GEMMA);
+	f->v.swap_step = 1;
+	assert_intent('x', UI_NONE, NULL);
+	assert_intent('R', UI_NONE, NULL);
+	fix_compose(f, 80, 24);
+	assert_intent('R', UI_STOP, QWEN);
+	free(f->v.swap_from);
+	free(f->v.swap_to);
+	f->v.swap_from = f->v.swap_to = NULL;
+	/* A restart drains on. */
+	fix_compose(f, 80, 24);
+	fix_key(f, 'r');
+	fix_compose(f, 80, 24);
+	assert_int_equal(f->s.popup.kind, POPUP_RESTART);
 }
 
 /* What asks the core goes when the core does; what is sent then goes nowhere. */
@@ -191,6 +245,11 @@ test_swap(void **state)
 	assert_row(f, 23, " x Cancel swap  R Force now  f Follow  / Search  & Filter        ? Help  q Quit");
 	assert_intent('x', UI_STOP, GEMMA);
 	assert_intent('R', UI_STOP, QWEN);
+	/* A restart of the one that drains ends the swap: it asks as ever. */
+	f->v.engines[0].in_flight = 2;
+	assert_intent('r', UI_NONE, NULL);
+	assert_int_equal(f->s.popup.kind, POPUP_RESTART);
+	fix_key(f, UI_K_ESC);
 	f->v.swap_step = 3;
 	fix_compose(f, 80, 24);
 	assert_row(f, 23, " x Cancel swap  f Follow  / Search  & Filter                     ? Help  q Quit");
@@ -682,6 +741,30 @@ test_last_error(void **state)
 	be(ENGINE_FAILED);
 	assert_int_equal(f->s.log.cur, cause);
 	assert_true(fix_shows(f, "PAUSED +3 new"));	/* that is no error */
+	/* Who asks for it has it, and gets on from there; an earlier one is not what it died of. */
+	fix_key(f, 'e');
+	assert_int_equal(f->s.log.cur, cause);
+	assert_streq(f->s.msg.text, "it failed with this; e goes to the next error, E to the one before");
+	fix_key(f, 'e');
+	assert_int_equal(f->s.log.cur, VIEW_KEY(view_log_at(f->log, view_log_count(f->log) - 1)->seq));
+	fix_key(f, 'G');
+	fix_key(f, 'e');
+	assert_int_equal(f->s.log.cur, cause);
+	fix_key(f, 'e');
+	assert_int_not_equal(f->s.log.cur, cause);
+	be(ENGINE_STARTING);
+	fix_key(f, 'G');
+	line_of(QWEN, "m ", QWEN ": failed -> starting (user)");
+	cause = line_of(QWEN, "cE", "out of memory");
+	be(ENGINE_FAILED);
+	assert_true(fix_shows(f, "Log all, last error"));
+	fix_key(f, 'E');
+	fix_compose(f, 80, 24);
+	assert_false(fix_shows(f, "last error "));
+	f->s.msg.text[0] = '\0';
+	fix_key(f, 'e');
+	assert_int_equal(f->s.log.cur, cause);
+	assert_streq(f->s.msg.text, "");
 	/* Hidden lines are not said not to be there. */
 	fix_key(f, 'G');
 	fix_key(f, '&');
@@ -736,6 +819,11 @@ test_palette(void **state)
 	assert_streq(f->s.popup.edit.text, "swap ");
 	type("gem");
 	assert_intent(UI_K_ENTER, UI_SWAP, GEMMA);
+	fix_key(f, ':');
+	type("swap Qwen");
+	later(UI_ARM_MS);
+	assert_intent(UI_K_ENTER, UI_NONE, NULL);
+	assert_streq(f->s.msg.text, QWEN " is running already");
 	fix_key(f, ':');
 	type("set time ago");
 	later(UI_ARM_MS);
@@ -970,8 +1058,33 @@ test_several_models(void **state)
 	fix_compose(f, 80, 24);
 	assert_intent('r', UI_RESTART, QWEN);
 	assert_streq(f->s.log.model, "");
+	/* When the chosen one has no row any more, the panes are of the one that keys are for. */
+	fix_engine(f, LLAMA, "mlx_lm.server", "mlx")->state = ENGINE_READY;
+	fix_request(f, 7, "c:1", LLAMA, REQ_GENERATING, 1, -1, -1, -1);
+	fix_compose(f, 80, 24);
 	fix_key(f, 'j');
+	fix_compose(f, 80, 24);
+	assert_true(fix_shows(f, "Requests 0 of 1, " GEMMA));
 	f->v.engines[1].state = ENGINE_STOPPED;
+	fix_compose(f, 80, 24);
+	assert_int_equal(f->s.lay.models, 2);
+	assert_true(fix_shows(f, "Requests 1 "));
+	assert_streq(f->s.log.model, "");
+	f->v.engines[1].state = ENGINE_READY;
+	fix_compose(f, 80, 24);
+	later(1000);
+	assert_intent('r', UI_RESTART, QWEN);
+	/* Where only one of them has room, its numbers are its own. */
+	f->v.in_flight = 1;
+	f->v.engines[2].in_flight = 1;
+	f->v.engines[2].tps = 12;
+	fix_compose(f, 30, 8);
+	assert_row(f, 1, "idle  17.4G");
+	snprintf(f->s.model, sizeof(f->s.model), "%s", LLAMA);
+	fix_compose(f, 30, 8);
+	assert_row(f, 1, "12.0 tok/s  1 req");
+	f->s.model[0] = '\0';
+	f->v.engines[1].state = f->v.engines[2].state = ENGINE_STOPPED;
 	fix_compose(f, 80, 24);
 	assert_int_equal(f->s.lay.models, 0);
 	assert_int_equal(f->s.focus, FOCUS_LOG);
@@ -1009,6 +1122,76 @@ test_boxes(void **state)
 	assert_intent('Y', UI_NONE, NULL);	/* only y is yes */
 	assert_int_equal(f->s.popup.kind, POPUP_CANCEL);
 	assert_intent('y', UI_CANCEL, NULL);
+	/* What has ended cannot be cancelled; what was seen of it stays to be read. */
+	fix_key(f, UI_K_ENTER);
+	fix_compose(f, 80, 24);
+	assert_true(fix_shows(f, "─ K cancel  Esc close "));
+	f->v.requests[0].id = 6;
+	fix_compose(f, 80, 24);
+	assert_true(fix_shows(f, "ended; the last that was seen of it"));
+	assert_true(fix_shows(f, "─ Esc close "));
+	fix_key(f, 'K');
+	fix_compose(f, 80, 24);
+	assert_int_equal(f->s.popup.kind, POPUP_DETAILS);
+	fix_key(f, UI_K_ESC);
+	f->v.requests[0].id = 7;
+	fix_compose(f, 80, 24);
+	/* One that ended before the frame that shows it. */
+	fix_request(f, 8, "c:2", QWEN, REQ_GENERATING, 1, -1, -1, -1);
+	f->v.requests[0].id = 9;
+	fix_key(f, 'K');
+	assert_int_equal(f->s.popup.kind, POPUP_NONE);
+	assert_streq(f->s.msg.text, "request 7 has ended");
+}
+
+/* The requests of the chosen model have ended: others' are no reason to take the keys again when new ones come. */
+static void
+test_focus_stays_in_the_log(void **state)
+{
+	(void)state;
+	f->v.engines[1].state = ENGINE_READY;
+	fix_request(f, 7, "c:1", GEMMA, REQ_GENERATING, 1, -1, -1, -1);
+	fix_request(f, 8, "c:2", QWEN, REQ_GENERATING, 1, -1, -1, -1);
+	fix_compose(f, 80, 24);
+	fix_key(f, '\t');
+	fix_key(f, 'j');
+	fix_compose(f, 80, 24);
+	fix_key(f, '\t');
+	fix_compose(f, 80, 24);
+	assert_int_equal(f->s.focus, FOCUS_REQUESTS);
+	free(f->v.requests[0].model);
+	f->v.requests[0].model = xstrdup(QWEN);
+	fix_compose(f, 80, 24);
+	assert_int_equal(f->s.focus, FOCUS_LOG);
+	fix_request(f, 9, "c:1", GEMMA, REQ_GENERATING, 1, -1, -1, -1);
+	fix_compose(f, 80, 24);
+	assert_int_equal(f->s.focus, FOCUS_LOG);
+}
+
+/* Requests that are shown alone for want of room give it back when there is some, and when they have ended. */
+static void
+test_alone_for_a_while(void **state)
+{
+	(void)state;
+	fix_request(f, 7, "c:1", QWEN, REQ_GENERATING, 1, -1, -1, -1);
+	fix_compose(f, 40, 12);
+	fix_key(f, '\t');
+	fix_compose(f, 40, 12);
+	assert_int_equal(f->s.zoom, ZOOM_REQUESTS);
+	fix_compose(f, 80, 24);
+	assert_int_equal(f->s.zoom, ZOOM_NONE);
+	assert_int_equal(f->s.focus, FOCUS_REQUESTS);
+	fix_key(f, '\t');
+	fix_compose(f, 40, 12);
+	fix_key(f, '\t');
+	fix_compose(f, 40, 12);
+	assert_int_equal(f->s.zoom, ZOOM_REQUESTS);
+	f->v.nrequests = 0;
+	fix_compose(f, 40, 12);
+	assert_int_equal(f->s.zoom, ZOOM_NONE);
+	assert_int_equal(f->s.focus, FOCUS_LOG);
+	assert_true(fix_shows(f, "Log all"));
+	f->v.nrequests = 1;
 }
 
 /* What a small screen takes away comes back with a large one, unless something was chosen meanwhile. */
@@ -1080,6 +1263,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_stop_asks, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_restart, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_pending, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_stopped_by_another, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_lost_meanwhile, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_swap, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_quit, setup, teardown),
@@ -1108,6 +1292,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_several_models, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_failed_rows, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_boxes, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_focus_stays_in_the_log, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_alone_for_a_while, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_back_from_small, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_panes, setup, teardown),
 	};

@@ -260,6 +260,45 @@ test_put_away(void **state)
 	fix_key(f, 'C');	/* nothing came: back */
 	fix_compose(f, 80, 24);
 	assert_row(f, 21, "12:04:31 c  new 51");
+	/* What the screen says of it is nothing that came, even where it is shown; a mark is. */
+	fix_key(f, '2');
+	fix_key(f, 'C');
+	fix_compose(f, 80, 24);
+	assert_row(f, 7, "12:04:31 m  screen: older lines are hidden; C again or Esc brings them back");
+	fix_key(f, 'C');
+	assert_int_equal(f->s.log.since, 0);
+	fix_key(f, 'C');
+	fix_key(f, UI_K_ENTER);
+	fix_key(f, 'C');
+	assert_int_not_equal(f->s.log.since, 0);
+	fix_key(f, 'C');
+	assert_int_equal(f->s.log.since, 0);
+}
+
+/* What became of one search or filter is not said of the next one. */
+static void
+test_answers_are_of_the_last(void **state)
+{
+	(void)state;
+	items(1, 50, "item");
+	fix_compose(f, 80, 24);
+	type("/nowhere");
+	fix_key(f, UI_K_ENTER);
+	fix_compose(f, 80, 24);
+	assert_row(f, 22, " nothing found for nowhere");
+	type("/item 7");
+	fix_key(f, UI_K_ENTER);
+	fix_compose(f, 80, 24);
+	assert_row(f, 22, " /item 7   match 1 of 1 (oldest line 12:04:31)");
+	fix_key(f, UI_K_ESC);
+	type("&~[");
+	fix_key(f, UI_K_ENTER);
+	fix_compose(f, 80, 24);
+	assert_row(f, 22, " bad expression: Invalid regular expression");
+	type("&item");
+	fix_key(f, UI_K_ENTER);
+	fix_compose(f, 80, 24);
+	assert_row(f, 22, "");
 }
 
 static void
@@ -545,6 +584,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_names_on_narrow_screens, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_empty_pane, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_put_away, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_answers_are_of_the_last, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_marks, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_copy, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_history, setup, teardown),
