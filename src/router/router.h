@@ -47,8 +47,9 @@ struct ticket *router_submit(struct router *r, const char *model, router_cb *cb,
 /* Ends it: a waiting request leaves the queue, one in flight is finished. Accepts NULL, nulls. */
 void router_done(struct ticket **tp);
 /* The engine died before the client got a byte: waits again, at the head, behind one restart, with a queueMaxWait of
- * its own; cb comes later. False when this was done once before, or there is nothing to wait for, as where a person said
- * stop: the ticket is unchanged. */
+ * its own; cb comes later. Where a person gave the place to another model meanwhile it waits for that one, if `route` leads
+ * there. False when this was done once before, or there is nothing to wait for, as where a person said stop: the ticket is
+ * unchanged. */
 bool router_requeue(struct ticket *t);
 /* 1 for the next to be served; 0 when in flight. */
 int router_position(const struct ticket *t);
