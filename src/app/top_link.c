@@ -226,7 +226,8 @@ top_link_leave(struct top_link *l, const char *how)
 		return;
 	}
 	snprintf(path, sizeof(path), "/api/viewers/%d/bye", l->view.viewer_id);
-	snprintf(body, sizeof(body), "{\"how\":\"%s\"}", how);
+	/* A daemon that took the place of a core of this terminal does not end with it. */
+	snprintf(body, sizeof(body), "{\"how\":\"%s\"}", l->view.foreground ? how : "detach");
 	timer_stop(&l->fetch);
 	timer_init(&l->fetch, l->loop, on_leave_timer, l);
 	timer_set(&l->fetch, LEAVE_MS);

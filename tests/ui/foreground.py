@@ -240,6 +240,26 @@ def started_again(t):
 
 
 @test
+def started_again_stays(t):
+    """Nor does it end with a terminal that is closed."""
+    start(t)
+    t.see("RUNNING  one", 10000)
+    with open(t.dir + "/mai/default.pid", encoding="ascii") as f:
+        os.kill(int(f.read()), signal.SIGKILL)
+    t.see("s Start", 5000)
+    t.keys("s")
+    t.see("RUNNING  one", 15000)
+    t.see("attached")
+    pid = t.pid()
+    t.tmux("kill-pane", "-t", "t", check=False)
+    until(lambda: not alive(pid), 5000, "the view outlives its terminal")
+    time.sleep(0.5)
+    assert "ready" in cli(t, "status").stdout
+    assert cli(t, "shutdown").returncode == 0
+    nothing_left(t)
+
+
+@test
 def swap_by_key(t):
     start(t)
     t.see("RUNNING  one", 10000)
