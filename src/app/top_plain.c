@@ -173,7 +173,7 @@ on_signal(void *arg, int sig)
 	if (sig == SIGHUP) {
 		leave(p, "hangup");
 	} else if (!p->foreground || !p->l.up) {
-		leave(p, "detach");
+		leave(p, p->foreground ? "stop" : "detach");
 	} else {
 		top_link_post(&p->l, "/api/shutdown", p->stopping ? "{\"force\":true}" : "{}", NULL, NULL);
 		p->stopping = true;

@@ -3,6 +3,7 @@
 """The whole program in a terminal: `mai` with its core, guard and pretend engines. foreground.py MAI [TEST...]"""
 import itertools
 import os
+import pty
 import re
 import signal
 import socket
@@ -96,6 +97,29 @@ def interrupt_twice(t):
     assert t.ended(10000) == 0
     t.sane()
     nothing_left(t)
+
+
+@test
+def interrupted_early(t):
+    """Also before the view has heard of the core that it started: that does not go on without an owner."""
+    config(t)
+    for plain in ([], ["--plain"]):
+        for step in range(10):
+            fd, terminal = pty.openpty()
+            p = subprocess.Popen([t.mai, "-c", t.dir + "/mai.yaml", *plain], stdin=terminal, stdout=terminal,
+                                 stderr=terminal, start_new_session=True, env=dict(t.env, TERM="xterm-256color"))
+            os.close(terminal)
+            try:
+                os.read(fd, 1)
+                time.sleep(0.002 * step)
+                p.send_signal(signal.SIGINT)
+                while os.read(fd, 65536):
+                    pass
+            except OSError:
+                pass                       # nobody holds the other side any more
+            os.close(fd)
+            assert p.wait(10) == 0
+            nothing_left(t)
 
 
 @test
