@@ -83,6 +83,10 @@ wait_again(struct txn *t)
 		http_reply_body(t->req, "\n\n", 2);
 		http_reply_flush(t->req);
 	}
+	/* Nor does what was kept back of it come before that. */
+	if (t->rewriting)
+		proxy_rewrite_fini(&t->rewrite);
+	t->rewriting = false;
 	proxy_usage_fini(&t->usage);
 	proxy_usage_init(&t->usage, false, t->path->ends);
 	strbuf_clear(&t->fields);
