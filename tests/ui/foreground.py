@@ -371,6 +371,24 @@ def plain_foreground(t):
 
 
 @test
+def plain_beside_a_daemon(t):
+    """Nor does an interrupt of the lines end what took the place of the core that was started with them."""
+    start(t, args="--plain", cols=120)
+    t.see("one ready", 10000)
+    with open(t.dir + "/mai/default.pid", encoding="ascii") as f:
+        os.kill(int(f.read()), signal.SIGKILL)
+    t.see("not connected", 5000)
+    until(lambda: cli(t, "--daemon", "-c", t.dir + "/mai.yaml").returncode == 0, 5000, "no daemon")
+    t.see("(?s)not connected.*= +connected", 10000)
+    t.keys("C-c")
+    t.ended(5000)
+    time.sleep(0.3)
+    assert cli(t, "status").returncode == 0
+    assert cli(t, "shutdown").returncode == 0
+    nothing_left(t)
+
+
+@test
 def nothing_to_run(t):
     """Without any model the picker opens, and says which engines are not installed and how to install them; what lies
     on disk is offered."""
