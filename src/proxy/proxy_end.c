@@ -156,6 +156,8 @@ txn_decide_soon(struct txn *t)
 	if (!t->unsure)
 		txn_suspect(t);
 	t->deciding = true;
+	/* The engine has nothing of it any more: that it is silent about it tells nothing, nor does it protect an engine. */
+	router_held(t->ticket, true);
 	t->decide_by = clock_ms() + LEAVING_TIME;
 	t->answer_due = 0;
 	timer_set(&t->timer, down_since_sent(t) ? 0 : DECIDE_TIME);

@@ -61,8 +61,8 @@ const char *router_leads_to(struct router *r, const char *model);
 void router_untimed(struct ticket *t);
 /* The engine answers, or works on the prompt of, this request. Cheap. Accepts NULL. */
 void router_progress(struct ticket *t);
-/* Whether this request waits for its client and not for the engine, so that its silence says nothing of the engine. Accepts
- * NULL. */
+/* Whether this request waits for its client, or for the engine's fate, and not for the engine, so that its silence says nothing
+ * of the engine. Accepts NULL. */
 void router_held(struct ticket *t, bool held);
 /* The proxy tells that the engine behaves as if dead. */
 void router_suspect(struct ticket *t);
