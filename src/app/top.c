@@ -165,6 +165,11 @@ on_changed(void *arg, const char *event)
 		return;
 	if (strcmp(event, "hello") == 0)
 		ui_set_read_only(t->ui, v->protocol != VIEW_PROTOCOL);
+	if (strcmp(event, "hello") == 0 && t->foreground && !v->foreground) {
+		/* A daemon took the place of the one that was started here. */
+		t->foreground = false;
+		ui_set_foreground(t->ui, false);
+	}
 	if (strcmp(event, "hello") == 0 && v->protocol != VIEW_PROTOCOL) {
 		snprintf(text, sizeof(text), "mai %s is running, this is %s: read-only", v->version != NULL ? v->version : "?",
 		    PACKAGE_VERSION);

@@ -303,9 +303,6 @@ start_core(struct top *t)
 		snprintf(text, sizeof(text), "cannot start a supervisor: %s", e.msg);
 		ui_message(t->ui, UI_MSG_ERROR, text, clock_ms());
 	} else {
-		/* A daemon: it does not end with this terminal. */
-		t->foreground = false;
-		ui_set_foreground(t->ui, false);
 		top_link_retry(&t->l);
 	}
 }

@@ -13,6 +13,39 @@
 
 #define LEAVE_MS 500
 
+static bool
+is_known(const struct top_link *l)
+{
+	return l->up && l->view.viewer_id > 0;
+}
+
+static void
+said_bye(void *arg, enum client_result r, int status, const char *answer, size_t n)
+{
+	struct top_link *l = arg;
+
+	(void)r;
+	(void)status;
+	(void)answer;
+	(void)n;
+	loop_stop(l->loop);
+}
+
+/* Once. */
+static void
+say_bye(struct top_link *l)
+{
+	char path[64], body[64];
+
+	if (l->how == NULL || !is_known(l))
+		return;
+	snprintf(path, sizeof(path), "/api/viewers/%d/bye", l->view.viewer_id);
+	/* A daemon that took the place of a core of this terminal does not end with it. */
+	snprintf(body, sizeof(body), "{\"how\":\"%s\"}", l->view.foreground ? l->how : "detach");
+	l->how = NULL;
+	client_async(l->client, "POST", path, body, l->view.viewer_id, said_bye, l);
+}
+
 void
 top_link_event(struct top_link *l, const char *event, const char *data, size_t n)
 {
@@ -28,6 +61,10 @@ top_link_event(struct top_link *l, const char *event, const char *data, size_t n
 		l->older_lines = 0;
 		l->core_pid = l->view.pid;
 		l->core_started = l->view.started;
+	}
+	if (l->leaving) {
+		say_bye(l);
+		return;
 	}
 	top_link_fetch(l);
 	l->changed(l->arg, event);
@@ -91,6 +128,7 @@ open_live(struct top_link *l, const struct client_target *t, bool foreground)
 	const char *tty = ttyname(STDIN_FILENO);
 	char viewer[256];
 
+	l->foreground = foreground;
 	l->client = client_new(l->loop, t);
 	if (tty != NULL && strncmp(tty, "/dev/", 5) == 0)
 		tty += 5;
@@ -200,15 +238,6 @@ top_link_retry(struct top_link *l)
 }
 
 static void
-said_bye(void *arg, enum client_result r, int status, const char *answer, size_t n)
-{
-	struct top_link *l = arg;
-
-	answered(NULL, r, status, answer, n);
-	loop_stop(l->loop);
-}
-
-static void
 on_leave_timer(void *arg)
 {
 	struct top_link *l = arg;
@@ -219,16 +248,17 @@ on_leave_timer(void *arg)
 void
 top_link_leave(struct top_link *l, const char *how)
 {
-	char path[64], body[64];
+	/* One that was started here is about to answer for the first time, and would go on without an owner. */
+	bool soon = l->foreground && l->since == 0;
 
-	if (!l->up || l->view.viewer_id <= 0 || l->client == NULL) {
+	if (l->client == NULL || (!is_known(l) && !soon)) {
 		loop_stop(l->loop);
 		return;
 	}
-	snprintf(path, sizeof(path), "/api/viewers/%d/bye", l->view.viewer_id);
-	snprintf(body, sizeof(body), "{\"how\":\"%s\"}", how);
+	l->leaving = true;
+	l->how = how;
 	timer_stop(&l->fetch);
 	timer_init(&l->fetch, l->loop, on_leave_timer, l);
 	timer_set(&l->fetch, LEAVE_MS);
-	client_async(l->client, "POST", path, body, l->view.viewer_id, said_bye, l);
+	say_bye(l);
 }

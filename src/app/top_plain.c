@@ -101,6 +101,9 @@ on_changed(void *arg, const char *event)
 	char text[512];
 
 	set_clock(p);
+	/* A daemon may take the place of the core that was started here. */
+	if (strcmp(event, "hello") == 0)
+		p->foreground = p->foreground && v->foreground;
 	for (size_t i = 0; i < v->nengines; i++) {
 		struct told *t = told_of(p, v->engines[i].id);
 
@@ -173,7 +176,7 @@ on_signal(void *arg, int sig)
 	if (sig == SIGHUP) {
 		leave(p, "hangup");
 	} else if (!p->foreground || !p->l.up) {
-		leave(p, "detach");
+		leave(p, p->foreground ? "stop" : "detach");
 	} else {
 		top_link_post(&p->l, "/api/shutdown", p->stopping ? "{\"force\":true}" : "{}", NULL, NULL);
 		p->stopping = true;

@@ -442,7 +442,7 @@ engine_set_inflight(struct engine *e, int n)
 void
 engine_progress(struct engine *e)
 {
-	e->progress_at = clock_ms();
+	e->progress_at = e->worked_at = clock_ms();
 }
 
 void

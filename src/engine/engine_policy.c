@@ -145,7 +145,7 @@ policy_stall(const struct policy_quiet *q)
 	if (q->worked || (q->busy && !q->blind))
 		return STALL_ANEW;
 	/* Requests in flight are the better first witness: their own silence is judged in its own time. */
-	if (q->suspected && q->inflight > 0 && !q->closed)
+	if (q->suspected && q->inflight > 0)
 		return STALL_ANEW;
 	if (q->canary == CANARY_FAILED && q->asked < CONFIRM_MS)
 		return STALL_ASK;

@@ -118,6 +118,7 @@ struct engine {
 	enum engine_reason why, why_again;	/* it was started; it shall be started again */
 	int inflight, held;		/* held: of those in flight, waiting for their clients */
 	uint64_t progress_at;		/* last byte of an answer, or when requests began to be in flight */
+	uint64_t worked_at;		/* last byte of an answer, or other sign of work on one; 0: none yet */
 	struct engine_want wants[16];	/* inputs that came while one is carried out */
 	size_t nwants;
 	bool stepping;

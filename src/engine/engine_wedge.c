@@ -126,7 +126,7 @@ gather(struct engine *e, int canary, struct policy_quiet *q)
 		.blind = e->m->external || (canary == CANARY_NONE && w->use_at == 0),
 		.suspected = w->state == WEDGE_SUSPECTED,
 		.asked = w->asked_at == 0 ? 0 : now - w->asked_at,
-		.worked = w->asked_at != 0 && e->progress_at > w->asked_at,
+		.worked = w->asked_at != 0 && e->worked_at > w->asked_at,
 		.closed = e->probe.closed,
 		.trusted = is_trusted(e),
 	};
@@ -322,5 +322,5 @@ engine_wedge_line(struct engine *e, const char *line)
 	if (policy_match(e->log.still, line) >= 0 || policy_own_line(line, e->m->check_path))
 		return;
 	if (e->wedge.asked_at == 0 || policy_match(e->log.work, line) >= 0)
-		e->progress_at = clock_ms();
+		engine_progress(e);
 }

@@ -83,6 +83,10 @@ wait_again(struct txn *t)
 		http_reply_body(t->req, "\n\n", 2);
 		http_reply_flush(t->req);
 	}
+	/* Nor does what was kept back of it come before that. */
+	if (t->rewriting)
+		proxy_rewrite_fini(&t->rewrite);
+	t->rewriting = false;
 	proxy_usage_fini(&t->usage);
 	proxy_usage_init(&t->usage, false, t->path->ends);
 	strbuf_clear(&t->fields);
@@ -152,6 +156,8 @@ txn_decide_soon(struct txn *t)
 	if (!t->unsure)
 		txn_suspect(t);
 	t->deciding = true;
+	/* The engine has nothing of it any more: that it is silent about it tells nothing, nor does it protect an engine. */
+	router_held(t->ticket, true);
 	t->decide_by = clock_ms() + LEAVING_TIME;
 	t->answer_due = 0;
 	timer_set(&t->timer, down_since_sent(t) ? 0 : DECIDE_TIME);

@@ -47,8 +47,9 @@ struct ticket *router_submit(struct router *r, const char *model, router_cb *cb,
 /* Ends it: a waiting request leaves the queue, one in flight is finished. Accepts NULL, nulls. */
 void router_done(struct ticket **tp);
 /* The engine died before the client got a byte: waits again, at the head, behind one restart, with a queueMaxWait of
- * its own; cb comes later. False when this was done once before, or there is nothing to wait for, as where a person said
- * stop: the ticket is unchanged. */
+ * its own; cb comes later. Where a person gave the place to another model meanwhile it waits for that one, if `route` leads
+ * there. False when this was done once before, or there is nothing to wait for, as where a person said stop: the ticket is
+ * unchanged. */
 bool router_requeue(struct ticket *t);
 /* 1 for the next to be served; 0 when in flight. */
 int router_position(const struct ticket *t);
@@ -60,8 +61,8 @@ const char *router_leads_to(struct router *r, const char *model);
 void router_untimed(struct ticket *t);
 /* The engine answers, or works on the prompt of, this request. Cheap. Accepts NULL. */
 void router_progress(struct ticket *t);
-/* Whether this request waits for its client and not for the engine, so that its silence says nothing of the engine. Accepts
- * NULL. */
+/* Whether this request waits for its client, or for the engine's fate, and not for the engine, so that its silence says nothing
+ * of the engine. Accepts NULL. */
 void router_held(struct ticket *t, bool held);
 /* The proxy tells that the engine behaves as if dead. */
 void router_suspect(struct ticket *t);

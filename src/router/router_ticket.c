@@ -236,19 +236,37 @@ router_done(struct ticket **tp)
 	free(t);
 }
 
+/* Whom it waits for whose engine died: it takes no place that a person gave to another one meanwhile, but gets what those got
+ * who waited then, as `route` says. NULL: nobody. */
+static struct slot *
+next_for(struct router *r, struct slot *s)
+{
+	switch (r->conf->route) {
+	case ROUTE_LOADED:
+		return r->conf->max_loaded > 1 && policy_occupies(slot_state(s)) && !slot_leaves(s) ? s : route_loaded(r, NULL);
+	case ROUTE_REJECT:
+		return in_the_way(r, s) == NULL ? s : NULL;
+	case ROUTE_SWAP:
+	default:
+		return s;
+	}
+}
+
 bool
 router_requeue(struct ticket *t)
 {
-	struct slot *s = t->slot;
+	struct slot *s = t->slot, *to;
 
-	if (s == NULL || t->requeued || t->waiting || t->router->shutting || s->leaving || s->stopped ||
-	    slot_state(s) == ENGINE_FAILED)
+	if (s == NULL || t->requeued || t->waiting || t->router->shutting || s->leaving || s->stopped)
+		return false;
+	to = next_for(t->router, s);
+	if (to == NULL || slot_state(to) == ENGINE_FAILED)
 		return false;
 	t->requeued = true;
 	leave_flight(t);
 	/* Its turn stays, but what it waits for from now on has nothing to do with the time it was being answered. */
 	wait_from(t, clock_ms());
-	queue_put(s, t, true);
+	queue_put(to, t, true);
 	router_kick(t->router);
 	return true;
 }

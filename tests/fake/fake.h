@@ -51,7 +51,7 @@ struct fake_opts {
 	long keepalive_close_after, good_after, write_buffer, backlog;
 	long health_before_ready, zombie, ignore_term, term_default, fork, fork_setsid, close_stdout, cr_progress;
 	long never_ready, mute, print_fds, print_signals, print_env, print_tty, port_in_use_hang, stdin_check;
-	long wait_clients_on_term, end_streams_on_term, drop_reused, check_model, own_name, health_fail_after;
+	long wait_clients_on_term, end_streams_on_term, finish_on_term, drop_reused, check_model, own_name, health_fail_after;
 	long wedge_after, thread_dies, busy, serial, slow_death;
 	const char *signal_name, *spew, *model, *model_m, *model_name, *record, *state, *host;
 };

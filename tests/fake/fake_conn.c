@@ -247,7 +247,7 @@ static void
 term(void)
 {
 	fake_record("term", "\"count\":%d,\"in_progress\":%d", (int)fake_terms, fake_in_progress());
-	if (!fake.wait_clients_on_term && !fake.end_streams_on_term)
+	if (!fake.wait_clients_on_term && !fake.end_streams_on_term && !fake.finish_on_term)
 		exit(0);
 	if (fake_terms > 1)
 		exit(1);
@@ -314,7 +314,7 @@ fake_serve(void)
 			seen = fake_terms;
 			term();
 		}
-		if (fake_terms > 0 && (fake.wait_clients_on_term || fake.end_streams_on_term) &&
+		if (fake_terms > 0 && (fake.wait_clients_on_term || fake.end_streams_on_term || fake.finish_on_term) &&
 		    fake_in_progress() == 0)
 			exit(0);
 		fds = realloc(fds, ((size_t)nconns + 2) * sizeof(*fds));

@@ -3,9 +3,11 @@
 import base64
 import gzip
 import json
+import signal
 
 import pytest
 
+from lib import proc
 from lib.mai import SLOW
 from lib.proc import wait
 from lib.stream import CHAT, HELD, MESSAGES, NATIVE, RESPONSES, TEXT, Stream, access, metric
@@ -146,6 +148,17 @@ def test_a_coded_answer_to_who_was_promised_a_plain_stream(told, api):
     s = ask(told, api, b"", SSE + b"Content-Encoding: gzip\r\n" + chunked(gzip.compress(ENDS[api])), gap=1000)
     s.assert_broken("engine_error")
     assert b"\x1f\x8b" not in s.body
+
+
+def test_what_a_dead_engine_left_half_said_spoils_no_later_word(told):
+    """The begin of what may be a name to replace is kept back; it is gone with the engine that said it."""
+    told.config({"m": told.teller(backoff=60)}, queueMaxWait=0.3)
+    assert told.verb("reload").returncode == 0
+    say = [base64.b64encode(p).decode() for p in (SSE + CHUNKED + b"a\r\n: half \"mo\r\n", b"")]
+    with Stream(told, CHAT, say=say, gap=30000) as s:
+        s.until(b": half")
+        proc.kill(told.status()["pid"], signal.SIGKILL)
+        s.all().assert_broken("queue_timeout")
 
 
 def test_an_identity_is_no_coding(told):

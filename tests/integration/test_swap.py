@@ -157,6 +157,23 @@ def test_a_crash_while_it_drains_is_as_invisible_as_any(mai, why):
     assert mai.records["b"].count("start") == (0 if why == "restart" else 1)
 
 
+@pytest.mark.parametrize("route", ["loaded", "reject"])
+def test_a_crash_while_it_drains_takes_nothing_back_where_requests_do_not_swap(mai, route):
+    start_two(mai, minResident=0, maxSwapWait=0, route=route)
+    silent = world.Later(mai.chat, "a", fake="delay=700")
+    wait(lambda: mai.stats("a")["in_progress"] == 1, 5, "it is with the engine")
+    load = world.Later(mai.post, "/load", {"model": "b"})
+    wait(lambda: mai.engine_state("a") == "draining", 5, "a drains")
+    proc.kill(mai.records["a"].pid(), signal.SIGKILL)
+    assert load.result().status == 200
+    r = silent.result()
+    if route == "loaded":
+        assert r.status == 200 and r.header("X-Mai-Model") == "b" and r.json["model"] == "a", r
+    else:
+        assert r.status == 502 and r.json["error"]["code"] == "engine_crashed", r
+    never(lambda: mai.status()["current_model"] != "b" or mai.records["a"].count("start") > 1, 0.3, "a comes back")
+
+
 def test_a_crash_while_it_drains_to_be_stopped_starts_nothing(mai):
     start_two(mai)
     calls = [world.Later(mai.chat, "a", fake="hang") for _ in range(3)]

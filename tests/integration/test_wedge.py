@@ -12,6 +12,7 @@ from lib import http, world
 from lib.docker import Docker
 from lib.mai import SLOW
 from lib.proc import never, wait
+from lib.stream import CHAT, Stream
 
 
 def wedged(mai):
@@ -30,6 +31,20 @@ def good_then_wedged(mai, n, *more, **keys):
     keys.setdefault("stallTimeout", 1)
     return mai.engine("m", ["--wedge-after", n, "--state", mai.tmp / "starts", "--good-after", 1, *more], backoff=0.05,
                       **keys)
+
+
+def test_one_that_finishes_what_it_has_behind_a_closed_port_is_left_to_it(mai):
+    """Somebody else told it to end. Who comes too late for it is served by the next one."""
+    mai.config({"m": mai.engine("m", ["--finish-on-term"], backoff=0.05)})
+    mai.start_all()
+    with Stream(mai, CHAT, "sse=3, gap=2500") as s:
+        s.until(b"word0")
+        os.kill(mai.records["m"].pid(), signal.SIGTERM)
+        wait(lambda: mai.records["m"].count("term"), 5, "it closes its port")
+        late = world.Later(mai.chat, "m", timeout=30)
+        s.all().assert_whole()
+    assert late.result().status == 200
+    assert mai.ready()["last_exit"]["reason"] == "crash"
 
 
 def test_a_wedge_is_a_crash_and_its_requests_are_served_by_the_next_process(mai):

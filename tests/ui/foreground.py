@@ -3,6 +3,7 @@
 """The whole program in a terminal: `mai` with its core, guard and pretend engines. foreground.py MAI [TEST...]"""
 import itertools
 import os
+import pty
 import re
 import signal
 import socket
@@ -96,6 +97,29 @@ def interrupt_twice(t):
     assert t.ended(10000) == 0
     t.sane()
     nothing_left(t)
+
+
+@test
+def interrupted_early(t):
+    """Also before the view has heard of the core that it started: that does not go on without an owner."""
+    config(t)
+    for plain in ([], ["--plain"]):
+        for step in range(10):
+            fd, terminal = pty.openpty()
+            p = subprocess.Popen([t.mai, "-c", t.dir + "/mai.yaml", *plain], stdin=terminal, stdout=terminal,
+                                 stderr=terminal, start_new_session=True, env=dict(t.env, TERM="xterm-256color"))
+            os.close(terminal)
+            try:
+                os.read(fd, 1)
+                time.sleep(0.002 * step)
+                p.send_signal(signal.SIGINT)
+                while os.read(fd, 65536):
+                    pass
+            except OSError:
+                pass                       # nobody holds the other side any more
+            os.close(fd)
+            assert p.wait(10) == 0
+            nothing_left(t)
 
 
 @test
@@ -242,6 +266,26 @@ def started_again(t):
 
 
 @test
+def started_again_stays(t):
+    """Nor does it end with a terminal that is closed."""
+    start(t)
+    t.see("RUNNING  one", 10000)
+    with open(t.dir + "/mai/default.pid", encoding="ascii") as f:
+        os.kill(int(f.read()), signal.SIGKILL)
+    t.see("s Start", 5000)
+    t.keys("s")
+    t.see("RUNNING  one", 15000)
+    t.see("attached")
+    pid = t.pid()
+    t.tmux("kill-pane", "-t", "t", check=False)
+    until(lambda: not alive(pid), 5000, "the view outlives its terminal")
+    time.sleep(0.5)
+    assert "ready" in cli(t, "status").stdout
+    assert cli(t, "shutdown").returncode == 0
+    nothing_left(t)
+
+
+@test
 def swap_by_key(t):
     start(t)
     t.see("RUNNING  one", 10000)
@@ -325,6 +369,24 @@ def plain_foreground(t):
     t.see("one ready", 10000)
     t.keys("C-c")
     assert t.ended(10000) == 0
+    nothing_left(t)
+
+
+@test
+def plain_beside_a_daemon(t):
+    """Nor does an interrupt of the lines end what took the place of the core that was started with them."""
+    start(t, args="--plain", cols=120)
+    t.see("one ready", 10000)
+    with open(t.dir + "/mai/default.pid", encoding="ascii") as f:
+        os.kill(int(f.read()), signal.SIGKILL)
+    t.see("not connected", 5000)
+    until(lambda: cli(t, "--daemon", "-c", t.dir + "/mai.yaml").returncode == 0, 5000, "no daemon")
+    t.see("(?s)not connected.*= +connected", 10000)
+    t.keys("C-c")
+    t.ended(5000)
+    time.sleep(0.3)
+    assert cli(t, "status").returncode == 0
+    assert cli(t, "shutdown").returncode == 0
     nothing_left(t)
 
 

@@ -136,11 +136,12 @@ test_stall(void **state)
 		{{.timeout = 120000, .suspected = true, .canary = CANARY_LATE, .asked = 30000, .trusted = true}, STALL_WEDGED},
 		{{.timeout = 120000, .canary = CANARY_FAILED, .asked = 1000}, STALL_ANEW},	/* not trusted */
 		{{.timeout = 120000, .canary = CANARY_LATE, .asked = 30000}, STALL_ANEW},
-		/* its port is closed: no request can say more, and no trust is needed */
-		{{.timeout = 120000, .inflight = 1, .suspected = true, .closed = true, .canary = CANARY_FAILED, .asked = 999}, STALL_ASK},
-		{{.timeout = 120000, .inflight = 1, .suspected = true, .closed = true, .canary = CANARY_FAILED, .asked = 1000}, STALL_WEDGED},
-		{{.timeout = 120000, .inflight = 1, .suspected = true, .canary = CANARY_FAILED, .asked = 1000}, STALL_ANEW},
-		/* but it may be on its way out, or start anew by itself */
+		/* its port is closed: no trust is needed */
+		{{.timeout = 120000, .suspected = true, .closed = true, .canary = CANARY_FAILED, .asked = 999}, STALL_ASK},
+		{{.timeout = 120000, .suspected = true, .closed = true, .canary = CANARY_FAILED, .asked = 1000}, STALL_WEDGED},
+		{{.timeout = 120000, .suspected = true, .canary = CANARY_FAILED, .asked = 1000}, STALL_ANEW},
+		/* but it may be on its way out, and finish what it has */
+		{{.timeout = 120000, .inflight = 1, .suspected = true, .closed = true, .canary = CANARY_FAILED, .asked = 1000}, STALL_ANEW},
 		{{ALL, .suspected = true, .closed = true, .canary = CANARY_FAILED, .asked = 1000, .busy = true}, STALL_ANEW},
 		{{ALL, .suspected = true, .closed = true, .canary = CANARY_FAILED, .asked = 1000, .worked = true}, STALL_ANEW},
 	};

@@ -85,6 +85,7 @@ fake_stop(struct engine *e, enum engine_reason why, bool now, bool unlimited)
 		return;
 	}
 	e->unlimited = unlimited;
+	e->info.kill_at = unlimited ? 0 : 1;
 	e->now = now;
 	set(e, e->inflight > 0 && !now ? ENGINE_DRAINING : ENGINE_STOPPING);
 }
@@ -1322,6 +1323,44 @@ test_no_requeue_behind_a_stop(void **state)
 	router_done(&late.t);
 }
 
+/* Where requests make no swaps its death gives nothing back either: it goes along with the others, or is told. */
+static void
+test_a_requeue_swaps_nothing_back(void **state)
+{
+	static const enum conf_route routes[] = {ROUTE_LOADED, ROUTE_REJECT};
+	struct req q;
+
+	(void)state;
+	serve_one(&q, "a");
+	for (size_t i = 0; i < ARRAY_LEN(routes); i++) {
+		conf->route = routes[i];
+		set(engine_of("a"), ENGINE_BACKOFF);
+		assert_true(router_requeue(q.t));
+		assert_string_equal(router_ticket_model(q.t), "a");
+		router_done(&q.t);
+		set(engine_of("a"), ENGINE_READY);
+		submit(&q, "a");
+		router_do(router, VERB_LOAD, "b", 0, false, "me", NULL, NULL);
+		turn();
+		set(engine_of("a"), ENGINE_STOPPING);
+		assert_int_equal(router_requeue(q.t), routes[i] == ROUTE_LOADED);
+		assert_string_equal(router_ticket_model(q.t), routes[i] == ROUTE_LOADED ? "b" : "a");
+		router_done(&q.t);
+		set(engine_of("a"), ENGINE_STOPPED);
+		turn();
+		set(engine_of("b"), ENGINE_READY);
+		turn();
+		router_do(router, VERB_LOAD, "a", 0, false, "me", NULL, NULL);
+		turn();
+		set(engine_of("b"), ENGINE_STOPPED);
+		turn();
+		set(engine_of("a"), ENGINE_READY);
+		turn();
+		submit(&q, "a");
+	}
+	router_done(&q.t);
+}
+
 /* A person's next word takes it back, also while it drains. */
 static void
 test_a_stop_is_taken_back(void **state)
@@ -1547,7 +1586,8 @@ main(void)
 		T(test_no_rollback_after_it_was_ready), T(test_preload), T(test_the_last_word),
 		T(test_memory_ran_out), T(test_pinned_while_it_runs),
 		T(test_nobody_left_to_give_way_for), T(test_settling_begins_at_the_end), T(test_settling_after_every_end),
-		T(test_a_requeue_has_its_own_time), T(test_no_requeue_behind_a_stop), T(test_a_stop_is_taken_back),
+		T(test_a_requeue_has_its_own_time), T(test_no_requeue_behind_a_stop), T(test_a_requeue_swaps_nothing_back),
+		T(test_a_stop_is_taken_back),
 		T(test_a_restart_that_is_given_up), T(test_reject_of_two_at_once),
 		T(test_the_least_recently_used_of_a_moment), T(test_needs_are_asked_for_now_and_then),
 		T(test_a_load_of_what_drains), T(test_reload_with_a_new_name),
