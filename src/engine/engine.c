@@ -32,6 +32,17 @@ engine_publish(struct engine *e)
 	publish(e, e->info.state);
 }
 
+static void
+tell_failed(const struct engine *e)
+{
+	int n = e->info.attempt + 1;
+
+	if (e->info.attempt < e->m->max_attempts)
+		log_error("engine", e->id, "gave up: a restart would not help");
+	else
+		log_error("engine", e->id, "gave up after %d failed start%s", n, n == 1 ? "" : "s");
+}
+
 /* The only writer of the state. */
 static void
 set_state(struct engine *e, enum engine_state to, enum engine_reason reason)
@@ -44,6 +55,8 @@ set_state(struct engine *e, enum engine_state to, enum engine_reason reason)
 	log_info("engine", e->id, "%s -> %s%s%s%s", engine_state_name(from), engine_state_name(to),
 	    reason == REASON_NONE ? "" : " (", reason == REASON_NONE ? "" : engine_reason_name(reason),
 	    reason == REASON_NONE ? "" : ")");
+	if (to == ENGINE_FAILED)
+		tell_failed(e);
 	publish(e, from);
 	if (e->ops != NULL && e->ops->changed != NULL)
 		e->ops->changed(e->arg, e, from, to);

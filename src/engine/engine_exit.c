@@ -42,9 +42,9 @@ tell(const struct engine *e, const struct engine_exit *x)
 	if (x->expected)
 		log_info("engine", e->id, "ended after %s: %s", up, x->text);
 	else if (e->info.spawned_at == 0)
-		log_warn("engine", e->id, "%s%s%s", x->text, why, x->cause);
+		log_error("engine", e->id, "%s%s%s", x->text, why, x->cause);
 	else
-		log_warn("engine", e->id, "died after %s: %s%s%s", up, x->text, why, x->cause);
+		log_error("engine", e->id, "died after %s: %s%s%s", up, x->text, why, x->cause);
 }
 
 /* A second look at what cannot be started says the same again, maybe for another reason: one card is enough. */

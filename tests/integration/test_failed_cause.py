@@ -91,3 +91,15 @@ def test_missing_model_path_is_permanent(mai):
     r = mai.post("/load", {"model": "m"}, timeout=20)
     assert r.status == 500 and "/no/such/model.gguf" in r.json["cause"], r
     assert mai.wait_state("failed")["failed"]
+
+
+def test_deaths_and_giving_up_are_errors(mai):
+    mai.config({"m": mai.engine("m", ["--exit-after", "0", "--exit-code", "1"], maxAttempts=1, backoff=0.05),
+                "n": mai.engine("n", ["--exit-after", "0", "--exit-code", "2"], maxAttempts=1)}, logLevel="error")
+    mai.serve()
+    for model in "m", "n":
+        assert mai.post("/load", {"model": model}, timeout=20).status == 500
+    log = mai.log()
+    assert log.count("m: died after 0.0s: exit status 1") == 2 and "m: gave up after 2 failed starts" in log, log
+    assert "n: died after 0.0s: exit status 2" in log and "n: gave up: a restart would not help" in log, log
+    assert "->" not in log

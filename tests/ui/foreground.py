@@ -311,6 +311,9 @@ def crash_and_recover(t):
     t.keys("r")
     t.see("STARTING", 1000)
     t.see("RUNNING  one", 10000)
+    t.keys("e")
+    t.see("PAUSED at error 1 of 1")
+    t.see(r">mE one: died after \S+: SIGKILL")
 
 
 @test

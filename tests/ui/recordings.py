@@ -117,7 +117,7 @@ def backoff():
              last_exit="SIGKILL after 12s", cause="libc++abi: terminating due to uncaught exception")
     return recording([e], (), log("12:04:07 cE libc++abi: terminating due to uncaught exception",
                                   "12:04:07 c  --- run 7, SIGKILL, not by us (possible OOM) ---",
-                                  "12:04:07 mW %s: died after 12s: SIGKILL, not by us (possible OOM)|%s" % (QWEN, QWEN)), queued=1)
+                                  "12:04:07 mE %s: died after 12s: SIGKILL, not by us (possible OOM)|%s" % (QWEN, QWEN)), queued=1)
 
 
 def failed():
@@ -131,8 +131,8 @@ def failed():
         "12:04:07 cE   File \".../mlx_lm/server.py\", line 812, in load|" + LLAMA,
         "12:04:07 cE RuntimeError: [metal::malloc] attempting to allocate 68.2 GB|" + LLAMA,
         "12:04:07 c  --- run 4, exit status 1 ---|" + LLAMA,
-        "12:04:07 mW %s: died after 9.1s: exit status 1|%s" % (LLAMA, LLAMA),
-        "12:04:07 mE gave up on %s: 4 failed starts in 31 s" % LLAMA))
+        "12:04:07 mE %s: died after 9.1s: exit status 1|%s" % (LLAMA, LLAMA),
+        "12:04:07 mE %s: gave up after 4 failed starts|%s" % (LLAMA, LLAMA)))
 
 
 def stopped():
