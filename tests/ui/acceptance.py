@@ -459,7 +459,7 @@ def what_it_died_of(t):
     t.keys("e")
     t.see("it failed with this; e goes to the next error")
     t.keys("e")
-    t.see(r">mE start one failed")
+    t.see(r">mE one: died after \S+: exit status 1: RuntimeError: no metal here")
 
 
 def bells(t):
