@@ -483,8 +483,9 @@ def a_failure_rings(t):
             count = bells(x)
             x.see("FAILED", 20000)
             x.see("gave up after 3/3 attempts")
-            x.keys("w")
-            x.see("wrap on")
+            x.see(">mE one: died after")
+            x.keys("?")
+            x.see("┌─ Help ─")
             assert count() == want, (more, count())
         finally:
             close(x)
