@@ -17,7 +17,7 @@
 static bool
 is_ending(const struct top *t)
 {
-	return t->l.ever_up && (t->stopping || (t->foreground && t->l.view.shutting_down));
+	return t->l.ever_up && (t->stopping || (t->l.foreground && t->l.view.shutting_down));
 }
 
 static void
@@ -163,12 +163,9 @@ on_changed(void *arg, const char *event)
 
 	if (t->leaving)
 		return;
-	if (strcmp(event, "hello") == 0)
+	if (strcmp(event, "hello") == 0) {
 		ui_set_read_only(t->ui, v->protocol != VIEW_PROTOCOL);
-	if (strcmp(event, "hello") == 0 && t->foreground && !v->foreground) {
-		/* A daemon took the place of the one that was started here. */
-		t->foreground = false;
-		ui_set_foreground(t->ui, false);
+		ui_set_foreground(t->ui, t->l.foreground);
 	}
 	if (strcmp(event, "hello") == 0 && v->protocol != VIEW_PROTOCOL) {
 		snprintf(text, sizeof(text), "mai %s is running, this is %s: read-only", v->version != NULL ? v->version : "?",
@@ -226,10 +223,10 @@ on_gone(void *arg)
 }
 
 static int
-open_screen(struct top *t, const struct cmd_opts *o, struct err *e)
+open_screen(struct top *t, const struct cmd_opts *o, bool foreground, struct err *e)
 {
 	const char *no_color = getenv("NO_COLOR");
-	struct ui_opts uo = {.ascii = o->ascii, .read_only = o->read_only, .foreground = t->foreground, .bell = true,
+	struct ui_opts uo = {.ascii = o->ascii, .read_only = o->read_only, .foreground = foreground, .bell = true,
 	    .mono = o->no_color || (no_color != NULL && *no_color != '\0')};
 
 	if (o->plain)
@@ -267,11 +264,11 @@ watch_signals(struct top *t)
 int
 top_run(const struct cmd_opts *o, const struct client_target *target, bool foreground)
 {
-	struct top t = {.o = o, .foreground = foreground};
+	struct top t = {.o = o};
 	struct err e = {{0}};
 
 	hold_signals(true);
-	if (open_screen(&t, o, &e) != 0) {
+	if (open_screen(&t, o, foreground, &e) != 0) {
 		hold_signals(false);
 		return top_plain(o, target, foreground);
 	}

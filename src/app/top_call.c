@@ -327,7 +327,7 @@ top_obey(struct top *t, const struct ui_intent *in)
 	case UI_NONE:
 		break;
 	case UI_DETACH:
-		top_leave(t, "detach", t->foreground && t->l.up && !t->stopping ?
+		top_leave(t, "detach", t->l.foreground && t->l.up && !t->stopping ?
 		    "mai: detached; the supervisor goes on (mai attach, mai shutdown)" : NULL);
 		break;
 	case UI_RETRY_LINK:

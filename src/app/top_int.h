@@ -12,7 +12,6 @@ struct top {
 	struct top_link l;
 	const struct cmd_opts *o;
 	struct ui *ui;
-	bool foreground;
 	struct watch keys;
 	struct timer draw, tick, gone, work;
 	struct sigwatch sig[5];

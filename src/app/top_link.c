@@ -62,6 +62,9 @@ top_link_event(struct top_link *l, const char *event, const char *data, size_t n
 		l->core_pid = l->view.pid;
 		l->core_started = l->view.started;
 	}
+	/* A daemon may take the place of the core that was started here. */
+	if (strcmp(event, "hello") == 0)
+		l->foreground = l->foreground && l->view.foreground;
 	if (l->leaving) {
 		say_bye(l);
 		return;
@@ -128,7 +131,6 @@ open_live(struct top_link *l, const struct client_target *t, bool foreground)
 	const char *tty = ttyname(STDIN_FILENO);
 	char viewer[256];
 
-	l->foreground = foreground;
 	l->client = client_new(l->loop, t);
 	if (tty != NULL && strncmp(tty, "/dev/", 5) == 0)
 		tty += 5;
@@ -141,6 +143,7 @@ int
 top_link_open(struct top_link *l, const struct cmd_opts *o, const struct client_target *t, bool foreground,
     struct err *e)
 {
+	l->foreground = foreground;
 	l->loop = loop_new();
 	if (l->loop == NULL)
 		fatal("no event loop");

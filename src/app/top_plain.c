@@ -20,7 +20,7 @@ struct told {
 
 struct plain {
 	struct top_link l;
-	bool foreground, stopping, leaving, hushed;
+	bool stopping, leaving, hushed;
 	struct told *told;	/* (owned) */
 	size_t ntold;
 	uint64_t line_next;	/* log lines from here on are new */
@@ -101,9 +101,6 @@ on_changed(void *arg, const char *event)
 	char text[512];
 
 	set_clock(p);
-	/* A daemon may take the place of the core that was started here. */
-	if (strcmp(event, "hello") == 0)
-		p->foreground = p->foreground && v->foreground;
 	for (size_t i = 0; i < v->nengines; i++) {
 		struct told *t = told_of(p, v->engines[i].id);
 
@@ -143,7 +140,7 @@ static void
 on_link(void *arg, bool up)
 {
 	struct plain *p = arg;
-	bool ending = p->stopping || (p->foreground && p->l.view.shutting_down);
+	bool ending = p->stopping || (p->l.foreground && p->l.view.shutting_down);
 	char text[600];
 
 	set_clock(p);
@@ -175,8 +172,8 @@ on_signal(void *arg, int sig)
 
 	if (sig == SIGHUP) {
 		leave(p, "hangup");
-	} else if (!p->foreground || !p->l.up) {
-		leave(p, p->foreground ? "stop" : "detach");
+	} else if (!p->l.foreground || !p->l.up) {
+		leave(p, p->l.foreground ? "stop" : "detach");
 	} else {
 		top_link_post(&p->l, "/api/shutdown", p->stopping ? "{\"force\":true}" : "{}", NULL, NULL);
 		p->stopping = true;
@@ -187,7 +184,7 @@ int
 top_plain(const struct cmd_opts *o, const struct client_target *target, bool foreground)
 {
 	static const int sigs[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
-	struct plain p = {.foreground = foreground};
+	struct plain p = {0};
 	struct sigaction ignore;
 	struct err e = {{0}};
 

@@ -27,7 +27,7 @@ struct top_link {
 	char where[256];		/* the socket or URL */
 	bool up, gone;			/* gone: no supervisor runs there */
 	bool ever_up;
-	bool foreground;		/* the core was started here */
+	bool foreground;		/* the core is the one that was started here */
 	bool leaving;
 	const char *how;		/* what its bye will say; NULL: nothing, or it is said */
 	char why[512];			/* of being down */

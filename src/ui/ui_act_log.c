@@ -112,7 +112,7 @@ last_error(struct ui_state *s, const struct view_engine *e, struct view_log *log
 		ui_log_set_mask(&s->log, UI_LOG_ALL);
 	snprintf(s->log.failed, sizeof(s->log.failed), "%s", e->id);
 	ui_prompt_jump(s, log, JUMP_FAILURE, now);
-	s->log.auto_pause = s->screen == SCREEN_FAILED && s->log.at_error && s->log.cur == s->log.cause;
+	s->log.auto_pause = s->screen == SCREEN_FAILED && ui_log_at_cause(&s->log);
 }
 
 bool

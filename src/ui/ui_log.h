@@ -113,5 +113,7 @@ enum ui_found ui_log_settle(struct ui_log *s, const struct view_log *log);
 /* The same for a model, without waiting: UI_NOT_YET asks for another call when more lines are there, UI_IS_LAST says
  * that the log stands there already. */
 enum ui_found ui_log_show_failure(struct ui_log *s, const struct view_log *log, const char *model);
+/* Whether it stands at the error that was last shown so. */
+bool ui_log_at_cause(const struct ui_log *s);
 
 #endif

@@ -95,6 +95,12 @@ jump_search(struct ui_log *s, const struct view_log *log, enum ui_jump what)
 	return UI_FOUND;
 }
 
+bool
+ui_log_at_cause(const struct ui_log *s)
+{
+	return s->at_error && s->cur == s->cause;
+}
+
 static enum ui_found
 jump_error(struct ui_log *s, const struct view_log *log, enum ui_jump what, uint64_t at)
 {
@@ -103,7 +109,7 @@ jump_error(struct ui_log *s, const struct view_log *log, enum ui_jump what, uint
 	long i = back ? p.before : p.behind;
 
 	/* Who asks for the last error of a failure has it before him. */
-	if (!back && was_auto && s->at_error && s->cur == s->cause) {
+	if (!back && was_auto && ui_log_at_cause(s)) {
 		s->auto_pause = false;
 		return UI_IS_LAST;
 	}

@@ -42,7 +42,7 @@ title_text(const struct ui_state *s, char *out, size_t size, const struct view *
 		ui_wall_time(clock, sizeof(clock), l->since_wall);
 		n += (size_t)snprintf(out + n, size - n, "  since %s", clock);
 	}
-	if (l->at_error && l->auto_pause && l->cur == l->cause && n < size)
+	if (ui_log_at_cause(l) && l->auto_pause && n < size)
 		snprintf(out + n, size - n, ", last error");
 }
 

@@ -13,7 +13,7 @@ import time
 import urllib.request
 
 from term import Term, alive, run, until
-from foreground import children, cli, close, config, nothing_left, start, tidy
+from foreground import children, cli, close, config, core_pid, nothing_left, start, tidy
 
 TESTS = []
 
@@ -40,11 +40,6 @@ def up(t, cols=80, rows=24, shell=None, args="", more="", **kw):
 def port(t):
     with open(t.dir + "/mai.yaml", encoding="utf-8") as f:
         return int(re.search(r"listen: 127.0.0.1:(\d+)", f.read()).group(1))
-
-
-def core_pid(t):
-    with open(t.dir + "/mai/default.pid", encoding="ascii") as f:
-        return int(f.read())
 
 
 def rss(pid):

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: ISC
 """The dashboard in a real terminal (tmux) against a fake core. dashboard.py MAI [TEST...]"""
 import os
-import pty
 import random
 import re
 import select
@@ -506,14 +505,6 @@ def killed_restores(t):
             x.close()
 
 
-def attach_on_pty(t):
-    fd, terminal = pty.openpty()
-    p = subprocess.Popen([t.mai, "attach"], stdin=terminal, stdout=terminal, stderr=terminal, start_new_session=True,
-                         env=dict(t.env, TERM="xterm-256color"))
-    os.close(terminal)
-    return p, fd
-
-
 def interrupted(p, fd):
     """Its exit status, and what it wrote."""
     out = b""
@@ -533,12 +524,12 @@ def interrupted_early(t):
     """An interrupt at any moment of the start ends it as later ones do, or before the terminal was touched."""
     t.core = Core(t.dir)
     begin = time.monotonic()
-    p, fd = attach_on_pty(t)
+    p, fd = t.on_pty("attach")
     os.read(fd, 1)
     usual = time.monotonic() - begin
     assert interrupted(p, fd)[0] == 0
     for step in range(200):
-        p, fd = attach_on_pty(t)
+        p, fd = t.on_pty("attach")
         time.sleep(usual * 1.5 * step / 200)
         rc, out = interrupted(p, fd)
         drawn = b"\x1b[?1049h" in out

@@ -3,7 +3,6 @@
 """The whole program in a terminal: `mai` with its core, guard and pretend engines. foreground.py MAI [TEST...]"""
 import itertools
 import os
-import pty
 import re
 import signal
 import socket
@@ -49,6 +48,11 @@ def start(t, cols=80, rows=24, args="", **kw):
 def cli(t, *args):
     return subprocess.run([t.mai, *args], env=t.env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, encoding="utf-8", timeout=30)
+
+
+def core_pid(t):
+    with open(t.dir + "/mai/default.pid", encoding="ascii") as f:
+        return int(f.read())
 
 
 def children(t):
@@ -105,10 +109,7 @@ def interrupted_early(t):
     config(t)
     for plain in ([], ["--plain"]):
         for step in range(10):
-            fd, terminal = pty.openpty()
-            p = subprocess.Popen([t.mai, "-c", t.dir + "/mai.yaml", *plain], stdin=terminal, stdout=terminal,
-                                 stderr=terminal, start_new_session=True, env=dict(t.env, TERM="xterm-256color"))
-            os.close(terminal)
+            p, fd = t.on_pty("-c", t.dir + "/mai.yaml", *plain)
             try:
                 os.read(fd, 1)
                 time.sleep(0.002 * step)
@@ -160,9 +161,7 @@ def bare_attaches(t):
     finally:
         other.close()
     r = cli(t, "-c", t.dir + "/mai.yaml")
-    with open(t.dir + "/mai/default.pid", encoding="ascii") as f:
-        pid = f.read().strip()
-    assert r.returncode == 1 and pid in r.stdout and "mai attach" in r.stdout, r
+    assert r.returncode == 1 and str(core_pid(t)) in r.stdout and "mai attach" in r.stdout, r
     t.see("RUNNING  one")
 
 
@@ -232,8 +231,7 @@ def killed_core(t):
     """The view of a core that was killed says so, and ends whole; no engine is left."""
     start(t, one="--ready-after 100 --ignore-term --fork-setsid")
     t.see("RUNNING  one", 10000)
-    with open(t.dir + "/mai/default.pid", encoding="ascii") as f:
-        os.kill(int(f.read()), signal.SIGKILL)
+    os.kill(core_pid(t), signal.SIGKILL)
     t.see("LINK DOWN", 5000)
     view = t.pid()
     until(lambda: [p for p in children(t) if p != view] == [], 5000, lambda: "left: %s" % children(t))
@@ -249,8 +247,7 @@ def started_again(t):
     start(t)
     t.see("RUNNING  one", 10000)
     t.see("foreground")
-    with open(t.dir + "/mai/default.pid", encoding="ascii") as f:
-        os.kill(int(f.read()), signal.SIGKILL)
+    os.kill(core_pid(t), signal.SIGKILL)
     t.see("s Start", 5000)
     t.see(r"retry \d+ in 4\.", 10000)
     t.keys("s")
@@ -270,8 +267,7 @@ def started_again_stays(t):
     """Nor does it end with a terminal that is closed."""
     start(t)
     t.see("RUNNING  one", 10000)
-    with open(t.dir + "/mai/default.pid", encoding="ascii") as f:
-        os.kill(int(f.read()), signal.SIGKILL)
+    os.kill(core_pid(t), signal.SIGKILL)
     t.see("s Start", 5000)
     t.keys("s")
     t.see("RUNNING  one", 15000)
@@ -380,8 +376,7 @@ def plain_beside_a_daemon(t):
     """Nor does an interrupt of the lines end what took the place of the core that was started with them."""
     start(t, args="--plain", cols=120)
     t.see("one ready", 10000)
-    with open(t.dir + "/mai/default.pid", encoding="ascii") as f:
-        os.kill(int(f.read()), signal.SIGKILL)
+    os.kill(core_pid(t), signal.SIGKILL)
     t.see("not connected", 5000)
     until(lambda: cli(t, "--daemon", "-c", t.dir + "/mai.yaml").returncode == 0, 5000, "no daemon")
     t.see("(?s)not connected.*= +connected", 10000)

@@ -4,6 +4,7 @@ import concurrent.futures
 import http.client
 import json
 import os
+import pty
 import re
 import shutil
 import signal
@@ -113,6 +114,14 @@ class Term:
         self.tmux("new-session", "-d", "-x", str(cols), "-y", str(rows), "-s", "t", line)
         self.tmux("set", "-g", "status", "off")
         self.tmux("set", "-g", "window-size", "manual", check=False)
+
+    def on_pty(self, *args):
+        """Runs mai on a terminal that nobody draws: the process and the other side."""
+        fd, terminal = pty.openpty()
+        p = subprocess.Popen([self.mai, *args], stdin=terminal, stdout=terminal, stderr=terminal, start_new_session=True,
+                             env=dict(self.env, TERM="xterm-256color"))
+        os.close(terminal)
+        return p, fd
 
     def shell(self, cols, rows):
         self.tmux("new-session", "-d", "-x", str(cols), "-y", str(rows), "-s", "t", "/bin/sh -i")
