@@ -88,11 +88,12 @@ api_post_reload(struct api *a, struct api_req *q)
 	api_status(q->req, 200, "reloaded");
 }
 
-/* What a foreground viewer's goodbye means for the core. Others never stop anything by leaving. */
+/* What the goodbye of the viewer that started the core means for it. Others never stop anything by leaving, nor does one
+ * whose core is gone and that looks at a daemon now. */
 static bool
 bye_stops(const struct api *a, const char *how, bool foreground)
 {
-	if (!foreground)
+	if (!foreground || !a->o.foreground)
 		return false;
 	return strcmp(how, "stop") == 0 || (strcmp(how, "hangup") == 0 && !a->conf->hangup_detach);
 }

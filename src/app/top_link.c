@@ -40,8 +40,7 @@ say_bye(struct top_link *l)
 	if (l->how == NULL || !is_known(l))
 		return;
 	snprintf(path, sizeof(path), "/api/viewers/%d/bye", l->view.viewer_id);
-	/* A daemon that took the place of a core of this terminal does not end with it. */
-	snprintf(body, sizeof(body), "{\"how\":\"%s\"}", l->view.foreground ? l->how : "detach");
+	snprintf(body, sizeof(body), "{\"how\":\"%s\"}", l->how);
 	l->how = NULL;
 	client_async(l->client, "POST", path, body, l->view.viewer_id, said_bye, l);
 }

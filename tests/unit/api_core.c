@@ -272,8 +272,8 @@ fill_conf(void)
 	}
 }
 
-void
-core_start(void)
+static void
+start(bool foreground)
 {
 	static const struct http_limits lim = {.max_head = 32768, .head_timeout = 10000, .idle_timeout = 75000,
 	    .max_connections = 100};
@@ -302,7 +302,19 @@ core_start(void)
 	assert_int_equal(http_server_listen_tcp(core.server, "127.0.0.1", &core.port, API_TAG_TCP, &e), 0);
 	core.api = api_new(&(struct api_opts){.loop = core.loop, .bus = core.bus, .ring = core.ring,
 	    .metrics = core.metrics, .conf = &core.conf, .port = 8081, .shutdown = on_shutdown, .reload = on_reload,
-	    .instance = "test"});
+	    .instance = "test", .foreground = foreground});
+}
+
+void
+core_start(void)
+{
+	start(true);
+}
+
+void
+core_start_daemon(void)
+{
+	start(false);
 }
 
 void

@@ -46,8 +46,10 @@ struct core {
 
 extern struct core core;
 
-/* models: "a" (ready, current), "b" (stopped), "org/c" (never started). */
+/* models: "a" (ready, current), "b" (stopped), "org/c" (never started). A dashboard started it. */
 void core_start(void);
+/* The same that no dashboard started. */
+void core_start_daemon(void);
 void core_stop(void);
 /* Calls the held verb's callback. */
 void core_finish_verb(void);

@@ -19,6 +19,14 @@ setup(void **state)
 }
 
 static int
+setup_daemon(void **state)
+{
+	(void)state;
+	core_start_daemon();
+	return 0;
+}
+
+static int
 teardown(void **state)
 {
 	(void)state;
@@ -601,6 +609,20 @@ test_viewers_and_goodbyes(void **state)
 	assert_int_equal(api_viewers(core.api), 0);
 }
 
+/* The viewer of a core that has died joins what took its place. */
+static void
+test_goodbyes_to_a_daemon(void **state)
+{
+	struct peer *fg = watch("", "X-Mai-Viewer: ann,pts/1,foreground\r\n");
+
+	(void)state;
+	assert_true(peer_until(fg, "\"foreground\":false"));
+	check(ask("POST", "/api/viewers/1/bye", NULL, "{\"how\":\"hangup\"}"), 200, "serving");
+	check(ask("POST", "/api/viewers/1/bye", NULL, "{\"how\":\"stop\"}"), 200, "serving");
+	assert_int_equal(core.shutdowns, 0);
+	peer_close(&fg);
+}
+
 static void
 test_a_new_configuration(void **state)
 {
@@ -664,6 +686,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_since, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_slow_reader, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_viewers_and_goodbyes, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_goodbyes_to_a_daemon, setup_daemon, teardown),
 		cmocka_unit_test_setup_teardown(test_a_new_configuration, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_snapshot, setup, teardown),
 	};
